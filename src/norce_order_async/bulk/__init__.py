@@ -19,14 +19,8 @@ from norce_order_async._exports import on_first_use
 
 if TYPE_CHECKING:
     from norce_order_async.bulk.actions.cells import as_it_was
-    from norce_order_async.bulk.journal.inspect import (
-        ItemResult,
-        JournalReport,
-        ShardReport,
-        plan_again,
-        read_journal,
-        read_results,
-    )
+    from norce_order_async.bulk.journal.inspect import JournalReport, ShardReport, read_journal
+    from norce_order_async.bulk.journal.results import ItemResult, plan_again, read_results
     from norce_order_async.bulk.journal.samples import Sample
     from norce_order_async.bulk.load.shared import Shared
     from norce_order_async.bulk.report.page import HtmlReport, html_report
@@ -38,7 +32,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "HtmlReport": "report.page",
-    "ItemResult": "journal.inspect",
+    "ItemResult": "journal.results",
     "JournalReport": "journal.inspect",
     "PostgresJournal": "shards.work",
     "Recipe": "shards.recipe",
@@ -48,10 +42,10 @@ _HOMES = {
     "as_it_was": "actions.cells",
     "html_report": "report.page",
     "list_shards": "shards.driver",
-    "plan_again": "journal.inspect",
+    "plan_again": "journal.results",
     "progress": "showing",
     "read_journal": "journal.inspect",
-    "read_results": "journal.inspect",
+    "read_results": "journal.results",
     "run_shard": "shards.work",
     "spread": "shards.driver",
     "stopped_by_signals": "signals",

@@ -12,7 +12,8 @@ import pytest
 
 from norce_order_async import JournalError
 from norce_order_async.bulk import actions, read_results
-from norce_order_async.bulk.journal.inspect import plan_again, read_journal
+from norce_order_async.bulk.journal.inspect import read_journal
+from norce_order_async.bulk.journal.results import plan_again
 from norce_order_async.sandbox import Sandbox
 from tests.bulk.support import client_of, content, effects
 from tests.bulk.test_job import all_of

@@ -24,8 +24,9 @@ from norce_order_async import (
 )
 from norce_order_async.bulk import actions
 from norce_order_async.bulk.actions.base import Action, Row, Settlement
-from norce_order_async.bulk.journal.inspect import plan_again, read_journal
+from norce_order_async.bulk.journal.inspect import read_journal
 from norce_order_async.bulk.journal.lock import RunLock
+from norce_order_async.bulk.journal.results import plan_again
 from norce_order_async.bulk.journal.sqlite import SqliteStore
 from norce_order_async.sandbox import Sandbox
 from tests.bulk.support import AT_ONCE, client_of, content, effects, list_only, new_orders, write

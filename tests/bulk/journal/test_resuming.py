@@ -14,7 +14,7 @@ from norce_order_async import ConfigurationError, InvalidRequestError, NorceOrde
 from norce_order_async.bulk import actions, read_results
 from norce_order_async.bulk.job import Job
 from norce_order_async.bulk.journal.errors import JournalError, JournalMismatchError
-from norce_order_async.bulk.journal.inspect import ItemResult
+from norce_order_async.bulk.journal.results import ItemResult
 from norce_order_async.bulk.journal.sqlite import SqliteStore
 from norce_order_async.bulk.load.limiters import Fixed
 from norce_order_async.bulk.source import Item
@@ -196,9 +196,7 @@ async def test_what_is_wrong_first_in_a_source_is_said(
 
 async def test_results_of_each_order(norce: NorceOrderClient, journal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Verdict, code and words of the service, times and correlation id; in the source's order, page by page."""
-    from norce_order_async.bulk.journal import inspect as report
-
-    monkeypatch.setattr(report, "PAGE", 2)
+    monkeypatch.setattr("norce_order_async.bulk.journal.results.PAGE", 2)
     ids = await new_orders(norce, 3)
     source = [ids[0], "oAbCdEfG", *ids[1:]]
     began = datetime.now(UTC)

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from norce_order_async.bulk.journal.inspect import ItemResult
 from norce_order_async.bulk.journal.reading import State
+from norce_order_async.bulk.journal.results import ItemResult
 from norce_order_async.bulk.journal.sqlite import SqliteStore
 from norce_order_async.cli.bulk import running
 from norce_order_async.cli.bulk.rows import OrderFile

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from norce_order_async.bulk.journal.inspect import ItemResult, JournalReport, read_journal, read_results
+from norce_order_async.bulk.journal.inspect import JournalReport, read_journal
 from norce_order_async.bulk.journal.place import PostgresJob
+from norce_order_async.bulk.journal.results import ItemResult, read_results
 
 BUCKETS: Final = 600
 """Points over time, at most."""

@@ -20,8 +20,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
-from norce_order_async.bulk.journal.inspect import ItemResult
 from norce_order_async.bulk.journal.place import PostgresJob
+from norce_order_async.bulk.journal.results import ItemResult
 from norce_order_async.bulk.report.drawing import Line, drawn
 from norce_order_async.bulk.report.figures import PERCENTILES, UNKNOWN, Figures, Moment, figures_of, percentile
 from norce_order_async.checking import path_of

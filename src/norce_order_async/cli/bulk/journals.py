@@ -27,7 +27,8 @@ from norce_order_async.cli.watching import failed_reading
 from norce_order_async.display import printable
 
 if TYPE_CHECKING:
-    from norce_order_async.bulk.journal.inspect import ItemResult, JournalReport, Result
+    from norce_order_async.bulk.journal.inspect import JournalReport
+    from norce_order_async.bulk.journal.results import ItemResult, Result
 
 Only = Literal["refused", "unknown"]
 
@@ -235,7 +236,7 @@ def retry(connection: Connection, path: str, only: Only, send_again: bool, how: 
     can help with bulk work.
     """
     from norce_order_async.bulk import actions
-    from norce_order_async.bulk.journal.inspect import plan_again
+    from norce_order_async.bulk.journal.results import plan_again
     from norce_order_async.cli.bulk.running import Request, go
     from norce_order_async.errors import NorceError
 
