@@ -80,7 +80,7 @@ def api(root: Path) -> list[str]:
 def public(root: Path) -> tuple[dict[str, griffe.Object | None], dict[str, griffe.Class]]:
     """What users import, by module and name, and the classes that they get without importing them.
 
-    The value is None for a name that is not of this package, or whose meaning only a running program shows.
+    The value is None if the name comes from another package, or if its value is known only at run time.
 
     Raises:
         ValueError: two classes that public names lead to have the same name.

@@ -90,14 +90,14 @@ async def block(read: Callable[[], Awaitable[object]], calls: int, tasks: int = 
         for _ in range(times):
             await read()
 
-    async def everybody(times: int) -> None:
+    async def all_tasks(times: int) -> None:
         await asyncio.gather(*(work(times) for _ in range(tasks)))
 
     # Connections may have to be opened, or may have been closed meanwhile.
-    await everybody(1)
+    await all_tasks(1)
     each = max(4, calls // tasks)
     used, took = time.process_time(), time.perf_counter()
-    await everybody(each)
+    await all_tasks(each)
     used, took = time.process_time() - used, time.perf_counter() - took
     return used / (each * tasks) * 1e6, took / each * 1e6
 
@@ -134,7 +134,7 @@ def tables(figures: Figures) -> list[Table]:
         *(INSTANT_ENGINE, OVER_INSTANT, DECODING),
     )
     counts = [int(tasks) for tasks in figures]
-    everybody = [
+    all_tasks = [
         [
             name,
             *(f"{median(figures[str(tasks)][kind][name]):,.0f}" for tasks in counts for kind in ("cpu_us", "wall_us")),
@@ -147,7 +147,7 @@ def tables(figures: Figures) -> list[Table]:
     columns = [f"{kind}, {_tasks(tasks)}" for tasks in counts for kind in ("CPU µs a call", "µs until it is there")]
     before = "What pipeline and handles add, CPU µs a call, decoding apart; median of the blocks and its range:"
     return [
-        Table(["no latency", *columns], everybody),
+        Table(["no latency", *columns], all_tasks),
         Table(["over the engine", *(_tasks(tasks) for tasks in counts)], beyond, before),
     ]
 

@@ -55,7 +55,7 @@ PAGES = (
         "parts",
         "Parts of an order",
         ("orders.parts",),
-        "What ``order.payments`` and the other parts of an order are. Nobody imports these classes.",
+        "What ``order.payments`` and the other parts of an order are. These classes are not imported.",
     ),
     Page(
         "calls",

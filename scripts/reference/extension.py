@@ -195,7 +195,7 @@ def find(app: Sphinx, env: BuildEnvironment, node: addnodes.pending_xref, contno
         if target in (full, last) or (target.endswith(f".{last}") and target.split(".")[0] == full.split(".")[0]):
             node["reftarget"], node["reftype"] = full, "class"
             return resolve_reference_any_inventory(env, False, node, contnode)
-    # A name of the package that nobody imports stays as text, without a link.
+    # A name of the package that is not public stays as text, without a link.
     return contnode if target.rpartition(".")[2] in _INTERNAL else None
 
 

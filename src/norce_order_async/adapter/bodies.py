@@ -46,6 +46,6 @@ def _renamed(entry: Mapping[str, Any], v1: str, v0: str) -> Mapping[str, Any]:
 
 
 def id_in(order: Mapping[str, Any]) -> str | None:
-    """The id in an order; None if there is none."""
+    """The id in an order, or None if it has no id."""
     found = order.get("id")
     return found if isinstance(found, str) else None

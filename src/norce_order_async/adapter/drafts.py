@@ -86,7 +86,9 @@ class Draft:
         _fill(self.order, self._fills, self._partial)
 
     def operations(self, target: str | None) -> list[Operation]:
-        """Return the edits as JSON Patch in the documented form, checked by applying it; empty if there are none.
+        """Return the edits as JSON Patch in the documented form; empty if nothing was edited.
+
+        The patch is applied to the order that came, to check that the result is the edited order.
 
         Raises:
             DraftError: an edit can't be sent, or lies outside of ``target``.

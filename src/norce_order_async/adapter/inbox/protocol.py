@@ -114,7 +114,7 @@ class InboxCounts:
     counts: Mapping[State, int]
     """Entries by state."""
     oldest: float
-    """Seconds since the oldest entry arrived that is waiting or working; 0 if there is none."""
+    """Age in seconds of the oldest entry that is waiting or working; 0 if no entry is."""
 
     @property
     def depth(self) -> int:
