@@ -15,7 +15,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -327,6 +327,17 @@ class LeasedShard:
             self._call(once)
         self._written += 1
         return results[-1]
+
+    def _write_statement(self, query: str, given: Mapping[str, Any]) -> None:
+        """Do a write once that is one statement: it holds the shard, and returns the number of rows that it held."""
+
+        def work(connection: Connection[Any]) -> None:
+            (held,) = connection.execute(query.encode(), given).fetchone() or (0,)
+            self._check_held(connection, held)
+
+        with suppress(LandedError):
+            self._call(work)
+        self._written += 1
 
     def _hold(self, connection: Connection[Any]) -> None:
         self._check_held(connection, connection.execute(_HOLD, self._mine).rowcount)

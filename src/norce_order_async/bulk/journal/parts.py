@@ -9,13 +9,11 @@ job's mark, which is in the names of its files.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
-from norce_order_async.bulk.journal.lease import LandedError
 from norce_order_async.bulk.journal.postgres import PostgresStore
 from norce_order_async.bulk.journal.tables import WHOLE
 
@@ -117,11 +115,12 @@ class ExportShard(PostgresStore):
 
     def use_lines(self) -> None:
         """Record that this run's working file holds the shard's lines from now on."""
-        self._fenced(_USE_LINES, {})
+        self._write_statement(_USE_LINES, self._mine)
 
     def put_part(self, *, made_of: int, rows: int, size: int, sha256: str) -> None:
         """Record the shard's part, which this run has made and which is on disk."""
-        self._fenced(_PUT, {"made_of": made_of, "rows": rows, "bytes": size, "sha256": sha256})
+        given = {"made_of": made_of, "rows": rows, "bytes": size, "sha256": sha256}
+        self._write_statement(_PUT, {**self._mine, **given})
 
     def parts(self) -> list[Part]:
         """The records of all shards' parts."""
@@ -131,19 +130,7 @@ class ExportShard(PostgresStore):
     def put_listed(self, parts: Sequence[Part]) -> None:
         """Record that the manifest names these parts."""
         given = {"shards": [part.shard for part in parts], "made_by": [part.made_by for part in parts]}
-        self._fenced(_LIST, given)
-
-    def _fenced(self, query: str, given: Mapping[str, Any]) -> None:
-        """Write once, in one statement that holds the shard."""
-        whole = {**self._mine, **given}
-
-        def work(connection: Connection[Any]) -> None:
-            (held,) = connection.execute(query.encode(), whole).fetchone() or (0,)
-            self._check_held(connection, held)
-
-        with suppress(LandedError):
-            self._call(work)
-        self._written += 1
+        self._write_statement(_LIST, {**self._mine, **given})
 
 
 def unmade(connection: Connection[Any], job: int) -> tuple[set[int], bool] | None:

@@ -350,14 +350,7 @@ class PostgresStore(LeasedShard):
             "correlation_ids": [_text(change.correlation_id) for change, _, _ in folded.values()],
             "sends": [sends for _, _, sends in folded.values()],
         }
-
-        def work(connection: Connection[Any]) -> None:
-            (held,) = connection.execute(_RECORD, given).fetchone() or (0,)
-            self._check_held(connection, held)
-
-        with suppress(LandedError):
-            self._call(work)
-        self._written += 1
+        self._write_statement(_RECORD, given)
 
     def move(self, state: State, to: State) -> int:
         """Move all items of this shard in a state to another state, and return how many."""
