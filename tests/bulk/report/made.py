@@ -40,6 +40,15 @@ class Done:
     said: str | None = None
 
 
+@dataclass
+class Load:
+    """A limiter whose values a test sets."""
+
+    limit: int = 4
+    in_flight: int = 2
+    throttled_seconds: float = 0.0
+
+
 def journal_of(path: Path, orders: Sequence[Done], *, began: float = 1_800_000_000.0, **facts: Any) -> Path:
     """A finished journal with these orders."""
     store = SqliteStore(path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -20,17 +19,12 @@ from tests.bulk.journal.test_stores import listed
 from tests.bulk.support import client_of, new_orders
 from tests.support.waiting import until
 
+from .made import Load
+
 pytestmark = [pytest.mark.anyio, pytest.mark.slow(group="postgres")]
 
 
 MOST = 64
-
-
-@dataclass
-class Load:
-    limit: int = 4
-    in_flight: int = 2
-    throttled_seconds: float = 0.0
 
 
 class Seconds:

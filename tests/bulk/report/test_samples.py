@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +16,7 @@ from norce_order_async.bulk.journal.samples import SLOTS, Sampler, samples_in
 from norce_order_async.sandbox import Sandbox
 from tests.bulk.support import client_of, new_orders
 
-from .made import Done, journal_of
-
-
-@dataclass
-class Load:
-    limit: int = 4
-    in_flight: int = 2
-    throttled_seconds: float = 0.0
+from .made import Done, Load, journal_of
 
 
 class Seconds:

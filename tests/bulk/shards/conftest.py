@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -19,6 +20,12 @@ def place(sandbox: Sandbox, postgres: str, monkeypatch: pytest.MonkeyPatch) -> P
     monkeypatch.setenv("NORCE_TOKEN", sandbox.token)
     recipe = Recipe(base_url=sandbox.base_url, merchant="acme", channel="se")
     return Place(sandbox, recipe, PostgresJournal(postgres, uuid4().hex, lease=2.0))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The folder of an export, which is not made yet."""
+    return tmp_path / "orders"
 
 
 @pytest.fixture

@@ -33,6 +33,11 @@ def ids_in(folder: Path) -> list[str]:
     return sorted(found)
 
 
+def parts_in(folder: Path) -> list[str]:
+    """The files that the manifest names."""
+    return [part["file"] for part in manifest(folder)["parts"]]
+
+
 def names_in(folder: Path) -> list[str]:
     """What programs that read a folder as one table see."""
     return sorted(path.name for path in folder.iterdir() if not path.name.startswith((".", "_")))

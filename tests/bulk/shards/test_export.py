@@ -34,6 +34,7 @@ from .exports import (
     move,
     names_in,
     only_owner_may_read,
+    parts_in,
     put,
     remove,
     written,
@@ -48,11 +49,6 @@ pytestmark = [
     pytest.mark.in_turn("anyio_backend", over="module"),
 ]
 SHARDS = 3
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "orders"
 
 
 def into(folder: Path, format: Any = "jsonl", **more: Any) -> Export:
@@ -188,7 +184,7 @@ async def test_an_export_that_is_replaced(place: Place, threads: ThreadPoolExecu
     await place.spread(ids, into(folder, "csv"), on=threads, shards=SHARDS)
     await place.spread(ids[:4], into(folder), on=threads, shards=2, journal=other)
     assert (manifest(folder)["job"], ids_in(folder)) == ("another", sorted(ids[:4]))
-    assert names_in(folder) == [part["file"] for part in manifest(folder)["parts"]]
+    assert names_in(folder) == parts_in(folder)
     # The report of the first would name the manifest of the other.
     for overwrite in (False, True):
         with pytest.raises(ConfigurationError, match="orders holds the export of another job, which has replaced that"):
@@ -282,5 +278,5 @@ async def test_orders_that_are_tried_again(place: Place, threads: ThreadPoolExec
     assert ids_in(folder) == sorted(ids)
     kept = {*names_in(folder)} & {*first}
     assert (len(kept), {written(folder)[name] == before[name] for name in kept}) == (2, {True})
-    assert names_in(folder) == [part["file"] for part in manifest(folder)["parts"]]
+    assert names_in(folder) == parts_in(folder)
     assert hidden_in(folder) == [".norce-order-job"]

@@ -29,7 +29,7 @@ from norce_order_async.sandbox import FaultPlan, FaultRule
 from norce_order_async.sandbox.faults.kinds import Delay
 from tests.support.waiting import until, wait_until
 
-from .exports import hidden_in, ids_in, link, manifest, move, names_in, put, remove, size, written
+from .exports import hidden_in, ids_in, link, move, names_in, parts_in, put, remove, size, written
 from .support import FEW, Place, end, orders, worker
 
 pytestmark = [
@@ -57,14 +57,7 @@ STEPS: list[tuple[type, str]] = [
 
 def is_clean(folder: Path) -> bool:
     """Whether nothing is left but what the manifest names."""
-    return names_in(folder) == [part["file"] for part in manifest(folder)["parts"]] and hidden_in(folder) == [
-        ".norce-order-job"
-    ]
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "orders"
+    return names_in(folder) == parts_in(folder) and hidden_in(folder) == [".norce-order-job"]
 
 
 @pytest.mark.parametrize("afterwards", [False, True])
@@ -164,7 +157,7 @@ async def test_a_run_that_is_frozen_at_a_step(
         finally:
             ice.wake()
     assert ids_in(folder) == sorted(ids)
-    assert names_in(folder) == [part["file"] for part in manifest(folder)["parts"]]
+    assert names_in(folder) == parts_in(folder)
     assert read_journal(here.journal).manifest is not None
 
 
@@ -188,17 +181,27 @@ async def test_a_frozen_run_gives_no_name_to_a_part_that_was_replaced(
         finally:
             ice.wake()
     assert ids_in(folder) == sorted(ids)
-    assert names_in(folder) == [part["file"] for part in manifest(folder)["parts"]]
+    assert names_in(folder) == parts_in(folder)
+
+
+async def run_until(place: Place, folder: Path, where: type, step: str, *, count: int, format: Any) -> list[str]:
+    """An export of one shard, whose run ends before a step. Returns its orders."""
+
+    def ends(*_: Any) -> Any:
+        raise JournalError("ended here")
+
+    ids = await orders(place.sandbox, count)
+    await list_shards(place.recipe, ids, actions.export(folder, format=format), journal=place.journal, shards=1)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(where, step, ends)
+        with pytest.raises(JournalError, match="ended here"):
+            await place.journal.work(place.recipe, load=FEW)
+    return ids
 
 
 async def test_lines_that_are_gone(place: Place, folder: Path) -> None:
     """Of a run that was killed: the next one says so, and goes on when they are there again."""
-    ids = await orders(place.sandbox, 9)
-    await list_shards(place.recipe, ids, actions.export(folder, format="csv"), journal=place.journal, shards=1)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(ExportFile, "write", ended)
-        with pytest.raises(JournalError, match="ended here"):
-            await place.journal.work(place.recipe, load=FEW)
+    ids = await run_until(place, folder, ExportFile, "write", count=9, format="csv")
     (lines,) = (folder / name for name in hidden_in(folder) if name.endswith(".lines"))
     move(lines, folder / "aside")
     with pytest.raises(JournalError, match=r"\.lines can't be read \(No such file.* every worker must see"):
@@ -214,12 +217,7 @@ async def test_lines_that_are_gone(place: Place, folder: Path) -> None:
 
 async def test_lines_that_another_program_has_changed(place: Place, folder: Path) -> None:
     """Of a run that was killed, and to the same length: the error names their file, and no part is made of them."""
-    ids = await orders(place.sandbox, 4)
-    await list_shards(place.recipe, ids, actions.export(folder, format="jsonl"), journal=place.journal, shards=1)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(ExportFile, "write", ended)
-        with pytest.raises(JournalError, match="ended here"):
-            await place.journal.work(place.recipe, load=FEW)
+    await run_until(place, folder, ExportFile, "write", count=4, format="jsonl")
     (first,) = (folder / name for name in hidden_in(folder) if name.endswith(".lines"))
     move(first, folder / "_aside")
     link(first, folder / "_aside")
@@ -236,18 +234,9 @@ def nothing(*_: Any, **__: Any) -> None:
     """Removes no file."""
 
 
-def ended(*_: Any) -> Any:
-    raise JournalError("ended here")
-
-
 async def test_a_part_that_is_gone(place: Place, folder: Path) -> None:
     """Before the manifest could name it: there is none, and the text says which part."""
-    ids = await orders(place.sandbox, 4)
-    await list_shards(place.recipe, ids, actions.export(folder, format="csv"), journal=place.journal, shards=1)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(Folder, "revoke", ended)
-        with pytest.raises(JournalError, match="ended here"):
-            await place.journal.work(place.recipe, load=FEW)
+    await run_until(place, folder, Folder, "revoke", count=4, format="csv")
     (part,) = (folder / name for name in hidden_in(folder) if name.endswith(".csv"))
     move(part, folder / "aside")
     with pytest.raises(JournalError, match=r"part-00001-.*\.csv is gone, and is part of the export: put it back"):
@@ -336,4 +325,4 @@ async def test_workers_that_are_killed_and_frozen(place: Place, tmp_path: Path, 
         await to_thread.run_sync(run, here, folder)
         assert read_journal(here.journal).counts == {"confirmed": 120}
         assert ids_in(folder) == sorted(ids)
-        assert names_in(folder) == [part["file"] for part in manifest(folder)["parts"]]
+        assert names_in(folder) == parts_in(folder)

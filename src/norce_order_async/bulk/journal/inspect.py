@@ -149,13 +149,12 @@ def read_journal(path: str | Path | PostgresJob, *, reasons: bool = True) -> Jou
 
 
 def _report_of_database(job: PostgresJob, reasons: bool) -> JournalReport:
-    def found(connection: Any) -> tuple[Any, Any, Any, Any, Any, Any]:
-        nothing: tuple[Any, Any, Any, Any, Any, Any] = (None, [], [], (None, 0), None, ())
+    def found(connection: Any) -> tuple[Any, Any, Any, Any, Any, Any] | None:
         if connection.execute(THERE).fetchone() == (None,):
-            return nothing
+            return None
         row = connection.execute("SELECT id FROM norce_job WHERE name = %s", (job.job,)).fetchone()
         if row is None:
-            return nothing
+            return None
         facts = connection.execute("SELECT name, value FROM norce_job_fact WHERE job = %s", row).fetchall()
         shards = connection.execute(
             "SELECT shard, CASE WHEN leased_until > clock_timestamp() THEN owner ELSE '' END, "
@@ -173,9 +172,10 @@ def _report_of_database(job: PostgresJob, reasons: bool) -> JournalReport:
         rate, samples = members.rate_of(connection, *row), curves.samples_of(connection, *row)
         return facts, shards, whys, rate, unmade, samples
 
-    facts, rows, whys, (max_rate, sharing), unmade, samples = read_database(job, found)
-    if facts is None:
+    contents = read_database(job, found)
+    if contents is None:
         raise JournalError(f"there is no journal {job}")
+    facts, rows, whys, (max_rate, sharing), unmade, samples = contents
     missing, all_listed = unmade or (set[int](), False)
     shards = [
         ShardReport(
