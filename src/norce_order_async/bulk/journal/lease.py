@@ -188,7 +188,7 @@ class LeasedShard:
         if self._shard == WHOLE and shards != self._shards:
             split = (
                 f"is split into {shards} shards, whose outcomes come in no order and are not handed over: go on "
-                f"with spread(..., shards={shards}) or norce-order bulk work, read them with read_results(...)"
+                f"with spread(..., shards={shards}) or norce-order bulk work, and read them with read_results(...)"
                 if shards
                 else "is not split into shards: go on with it as it was begun"
             )

@@ -85,8 +85,9 @@ class Folder:
             owner = self._owner()
             if owner == self.mark:
                 # The exports that this one replaces were recorded when it began. Only check that files can be written.
-                self._write(self.path / f"{_OWN}.{self.mark}", b"")
-                (self.path / f"{_OWN}.{self.mark}").unlink()
+                aside = self._own_aside
+                self._write(aside, b"")
+                aside.unlink()
                 return
             if begun:
                 raise ConfigurationError(self._strange())
@@ -149,8 +150,12 @@ class Folder:
             raise OutExistsError(f"{self.path} holds an export already: name another folder, or give overwrite=True")
         return marks
 
+    @property
+    def _own_aside(self) -> Path:
+        return self.path / f"{_OWN}.{self.mark}"
+
     def _own(self, replaced: Sequence[str]) -> None:
-        aside = self.path / f"{_OWN}.{self.mark}"
+        aside = self._own_aside
         self._write(aside, json.dumps({"export": self.mark, "job": self.job, "replaces": replaced}).encode() + b"\n")
         aside.replace(self.path / _OWN)
         sync(self.path)
