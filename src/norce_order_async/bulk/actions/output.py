@@ -64,7 +64,7 @@ def named(path: Path) -> Generator[None]:
 
 @contextmanager
 def in_words(path: Path) -> Generator[None]:
-    """Failures of a file where there is no journal.
+    """Turn errors of a file into a ``ConfigurationError``, in a job without a journal.
 
     Raises:
         ConfigurationError: it can't be written.

@@ -75,7 +75,7 @@ class Folder:
             OutExistsError: the folder holds an export of another job.
             ConfigurationError: the folder can't be used.
         """
-        with _refused(self.path):
+        with _as_configuration_errors(self.path):
             try:
                 self.path.mkdir(mode=0o700, exist_ok=True)
             except FileExistsError:
@@ -102,7 +102,7 @@ class Folder:
         Raises:
             ConfigurationError: it is not, or can't be read.
         """
-        with _refused(self.path):
+        with _as_configuration_errors(self.path):
             if self._owner() != self.mark:
                 raise ConfigurationError(self._strange())
 
@@ -304,7 +304,7 @@ class PartFile(ExportFile):
         Raises:
             JournalError: the lines of the run before can't be read.
         """
-        with _held(self._store, self._folder.path):
+        with _as_journal_errors(self._store, self._folder.path):
             with named(self.working), new_file(self.working) as file:
                 if length:
                     self._copy(file, length)
@@ -334,7 +334,7 @@ class PartFile(ExportFile):
         Its lines are removed, unless orders were refused or are unknown: for those, the shard may be run again.
         """
         self.close()
-        with _held(self._store, self._folder.path):
+        with _as_journal_errors(self._store, self._folder.path):
             counts = self._store.counts()
             read, rows = counts.get("confirmed", 0), self.write(self.out)
             if rows != read:
@@ -370,7 +370,7 @@ def put_manifest(journal: PostgresJob, export: Export, shards: int) -> None:
         parts = store.parts()
         if not all(part.current for part in parts):
             return
-        with _held(store, folder.path):
+        with _as_journal_errors(store, folder.path):
             folder.revoke(store.epoch, parts, export.format)
             for part in parts:
                 folder.show(part, export.format)
@@ -424,7 +424,7 @@ def sync(folder: Path) -> None:
 
 
 @contextmanager
-def _refused(folder: Path) -> Generator[None]:
+def _as_configuration_errors(folder: Path) -> Generator[None]:
     """Turn errors of the folder into a ``ConfigurationError``, before the job has begun."""
     try:
         yield
@@ -433,7 +433,7 @@ def _refused(folder: Path) -> Generator[None]:
 
 
 @contextmanager
-def _held(store: ExportShard, folder: Path) -> Generator[None]:
+def _as_journal_errors(store: ExportShard, folder: Path) -> Generator[None]:
     """Turn errors of the folder into a ``JournalError``, while the job runs.
 
     Raises:
