@@ -50,7 +50,7 @@ def list_entries(address: str, state: State | None, form: Form) -> int:
     rows = Rows(form, _COLUMNS, _record, usual=_USUAL)
 
     async def show(opened: SqliteInbox | PostgresInbox) -> int:
-        counts = (await opened.counts()).counts
+        counts = (await opened.counts()).counts if form.kind == "table" else None
         async for entry in opened.entries(state):
             if state is None and entry.state == "handled":
                 continue
@@ -59,7 +59,7 @@ def list_entries(address: str, state: State | None, form: Form) -> int:
                 break
             rows.add(entry)
         rows.end("no such notifications")
-        if form.kind == "table":
+        if counts is not None:
             click.echo(", ".join(f"{counts[each]:,} {each}" for each in STATES))
         return 0
 
