@@ -288,7 +288,9 @@ def _print(form: Form, records: list[dict[str, Any]]) -> None:
     columns = dict(_COLUMNS)
     if form.kind == "table":
         columns["profile"] = lambda one: f"{one['profile']}{' (default)' if one['default'] else ''}"
-    rows = Rows(form, columns, dict, usual=tuple(_COLUMNS)[: None if form.kind == "csv" else -1])
+    # The table marks the default profile beside its name.
+    usual = tuple(name for name in _COLUMNS if form.kind == "csv" or name != "default")
+    rows = Rows(form, columns, dict, usual=usual)
     if form.kind == "array":
         names = form.columns or tuple(_COLUMNS)
         shown = [{name: one[name] for name in names} for one in records]
