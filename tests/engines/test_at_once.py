@@ -48,9 +48,9 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[WireRequest]:
     """The requests that were sent at once."""
     found: list[WireRequest] = []
 
-    def made(loop: asyncio.AbstractEventLoop, step: Progress, *others: Any) -> Exchange:
-        found.append(step.request)
-        return Exchange(loop, step, *others)
+    def made(loop: asyncio.AbstractEventLoop, progress: Progress, *others: Any) -> Exchange:
+        found.append(progress.request)
+        return Exchange(loop, progress, *others)
 
     monkeypatch.setattr(aiohttp, "Exchange", made)
     return found
