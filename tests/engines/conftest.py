@@ -37,15 +37,16 @@ _tests_before: Counter[Path] = Counter()
 
 
 def _in_turn(wires: list[tuple[str, str]], module: Path) -> list[tuple[str, str]]:
-    """Of each engine one loop: of the first that has two the first one, of the next the second, so that both loops are
-    there; and the other way round in the next test."""
+    """One loop for each engine. Engines that run on both loops get them in turn, and the other way round in the next
+    test, so that each test has both loops and each engine has both in two tests."""
     turn = _tests_before[module]
     _tests_before[module] += 1
     chosen: list[tuple[str, str]] = []
     for engine in dict.fromkeys(engine for _, engine in wires):
         loops = [loop for loop, other in wires if other == engine]
         chosen.append((loops[turn % len(loops)], engine))
-        turn += len(loops) > 1
+        if len(loops) > 1:
+            turn += 1
     return chosen
 
 

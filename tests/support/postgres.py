@@ -158,7 +158,7 @@ def _new_data(user: str | None) -> Path:
 
 
 def _remove(folder: Path, process: int) -> None:
-    # A forked child has this to do too, and is not to.
+    # A forked child runs this at its end too, and must leave the folder to its parent.
     if os.getpid() == process:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -107,7 +107,7 @@ class Session(CallScope):
             NotSentError: nothing was sent, for example because this is not the client's event loop.
             CallError: it did not succeed, or not within the deadline of this caller.
         """
-        # Entering the home here drops the flights of another event loop.
+        # If the client moves to this event loop, the flights of the earlier one are dropped first.
         path = {} if creation.order_id is None else {"order_id": creation.order_id}
         home = self.core.loop_guard.check(creation.operation.id, path)
         settings = self.settings if options is None else self.settings.changed(options)
