@@ -104,7 +104,13 @@ async def test_a_cancelled_write_holds_its_permit(server: FaultServer, sends_wit
 
 
 @pytest.mark.parametrize(
-    ("reads", "silent"), [(100, True), pytest.param(10_000, True, marks=pytest.mark.soak), (100, False)]
+    ("reads", "silent"),
+    [
+        (100, True),
+        (100, False),
+        pytest.param(10_000, True, marks=pytest.mark.soak),
+        pytest.param(300, False, marks=pytest.mark.soak),
+    ],
 )
 async def test_cancelled_reads_never_hold_more_connections_than_twice_the_permits(
     server: FaultServer, sends_with: str, reads: int, silent: bool

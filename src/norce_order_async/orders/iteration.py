@@ -158,7 +158,7 @@ class Walk(Generic[ListedT]):
             UnavailableError: the listing can't be walked.
         """
         page = await self._fetch(self._from, self._offset)
-        if self._is_the_page_before(page):
+        if self._handle_repeat(page):
             return []
         if self._offset and (not page or page[0].id not in self._seen) and self._restarts < MOST_RESTARTS:
             # An order before the offset has left the filter. An empty page may mean only that, too.
@@ -187,8 +187,8 @@ class Walk(Generic[ListedT]):
             self._from = self._begin
         return new
 
-    def _is_the_page_before(self, page: Sequence[ListedT]) -> bool:
-        """Whether a page at another offset repeats the last page. Then more pages are read until it is clear why."""
+    def _handle_repeat(self, page: Sequence[ListedT]) -> bool:
+        """Find out why two offsets gave the same page. Returns whether more pages have to be read for that."""
         last, doubt = self._last, self._doubt
         read = self._last = _Page(self._from, self._offset, [order.id for order in page]) if page else None
         if doubt is None:
