@@ -87,7 +87,7 @@ def only_owner_may_read(folder: Path) -> bool:
 
 def as_one_table(folder: Path, format: str) -> Any:
     dataset: Any = import_module("pyarrow.dataset")
-    return dataset.dataset(folder, format=format).to_table()
+    return dataset.dataset(folder, format="json" if format == "jsonl" else format).to_table()
 
 
 def _jsonl(path: Path) -> list[str]:

@@ -1,5 +1,8 @@
 """The folder of an export that is split into shards: one part a shard, and a manifest that names them. Blocking.
 
+In a text format a shard without orders has no part. Programs that read a folder as one table refuse an empty file of
+JSON lines, and take the types of all columns from the first file of CSV. In Parquet, an empty part has the types.
+
 A run of a shard may freeze, and wake after another run has taken over the shard. So that it can't damage the files of
 the other run, every run has its own files, with its epoch in their names::
 
@@ -344,6 +347,8 @@ class PartFile(ExportFile):
                     f"line{'s' if rows != 1 else ''}. Put it back as it was, and run it again"
                 )
             size, digest = _size_and_digest(self.out)
+            if not _has_file(self.format, rows):
+                self.out.unlink()
             sync(self._folder.path)
             try:
                 self._store.put_part(made_of=self.length, rows=rows, size=size, sha256=digest)
@@ -372,14 +377,20 @@ def put_manifest(journal: PostgresJob, export: Export, shards: int) -> None:
             return
         with _as_journal_errors(store, folder.path):
             folder.revoke(store.epoch, parts, export.format)
-            for part in parts:
+            files = [part for part in parts if _has_file(export.format, part.rows)]
+            for part in files:
                 folder.show(part, export.format)
             replaces = folder.replaces
-            folder.put_manifest(store.epoch, _manifest(folder, export, parts), still_ours=store.renew)
+            folder.put_manifest(store.epoch, _manifest(folder, export, files), still_ours=store.renew)
             folder.clean(store.epoch, parts, replaces=replaces)
             store.put_listed(parts)
     finally:
         store.release()
+
+
+def _has_file(format: str, rows: int | None) -> bool:
+    """Whether a part with so many orders is a file."""
+    return bool(rows) or format == "parquet"
 
 
 def _manifest(folder: Folder, export: Export, parts: Sequence[Part]) -> dict[str, Any]:
