@@ -183,6 +183,6 @@ async def test_a_token_that_is_refused_ends_it(
     ids = await orders(place.sandbox, 10)
     await listed(place, ids)
     monkeypatch.setenv("NORCE_TOKEN", "another")
-    with pytest.raises(Exception, match="401"):
+    with pytest.raises(Exception, match=r"\b401\b"):
         await place.spread(ids, on=threads)
     assert read_journal(place.journal).counts == {"planned": 10}
