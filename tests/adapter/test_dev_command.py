@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import socket
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -160,6 +161,18 @@ def test_another_server_at_its_port_is_not_mistaken_for_the_adapter(
         other.shutdown()
         answering.join()
         other.server_close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a port that is reserved can't be listened on")
+def test_no_other_program_is_given_its_port() -> None:
+    """Neither before the adapter listens, nor while it restarts."""
+    process = AdapterProcess("erp:adapter", reload=False)
+    at = ("127.0.0.1", int(process.address.rpartition(":")[2]))
+    with socket.socket() as another, pytest.raises(OSError, match="Address already in use"):
+        another.bind(at)
+    process.stop()
+    with socket.socket() as another:
+        another.bind(at)
 
 
 def test_an_adapter_is_found_or_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

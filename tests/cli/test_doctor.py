@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -16,6 +16,7 @@ from norce_order_async.cli.connection import Connection
 from norce_order_async.cli.doctor.service import clocks, meaning
 from norce_order_async.cli.doctor.settings import Configured, token
 from norce_order_async.errors import Attempt, NorceError, TokenError
+from tests.support.servers import closed_port
 
 from .inside import inside
 from .shop import TOKEN, Shop, shop
@@ -66,13 +67,12 @@ def test_all_missing_settings_are_reported_at_once() -> None:
 
 
 def test_nothing_listens_there(here: Shop) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        free = taken.getsockname()[1]
-    found = _verdicts(inside("doctor", "--json", "--base-url", f"http://127.0.0.1:{free}/x", env=here.env))
+    with closed_port() as url:
+        found = _verdicts(inside("doctor", "--json", "--base-url", f"{url}/x", env=here.env))
     assert found["name"][0] == "ok"
     assert found["connection"] == (
         "wrong",
-        f"port {free} refuses connections: nothing listens there, or a firewall",
+        f"port {urlsplit(url).port} refuses connections: nothing listens there, or a firewall",
     )
 
 

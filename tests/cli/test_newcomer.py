@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.support.plain import NO_TLS
+from tests.support.servers import reserved_port
 
 from .terminal import environment
 
@@ -23,21 +23,27 @@ pytestmark = [pytest.mark.soak, pytest.mark.slow(group="packaging"), pytest.mark
 ROOT = Path(__file__).parents[2]
 
 
-def commands() -> list[str]:
-    """The commands of the README, on a free port."""
+@pytest.fixture
+def port() -> Iterator[int]:
+    with reserved_port() as port:
+        yield port
+
+
+def commands(port: int) -> list[str]:
+    """The commands of the README, on this port."""
     part = (ROOT / "README.md").read_text("utf-8").partition("## Three commands to an order")[2]
     block = re.search(r"```bash\n(.*?)```", part, re.DOTALL)
     assert block
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     return block[1].replace("8700", str(port)).splitlines()
 
 
-def test_a_newcomer_sees_an_order_of_their_own(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
+def test_a_newcomer_sees_an_order_of_their_own(
+    tmp_path: Path, port: int, record_property: Callable[[str, object], None]
+) -> None:
     """The time that it takes is in the report of the run (``seconds``)."""
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)
-    install, serve, create = commands()
+    install, serve, create = commands(port)
     env = environment({"XDG_RUNTIME_DIR": str(tmp_path)})
     env.pop("VIRTUAL_ENV", None)
     started = time.monotonic()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,15 +18,18 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Lock, Thread
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 import httpx
 import pytest
 
 from norce_order_async.sandbox import Sandbox
 from tests.support.plain import NO_TLS
+from tests.support.servers import reserved_port
 
 from .shell import blocks, commands, files, paste
+
+Process: TypeAlias = subprocess.Popen[bytes]
 
 PAGE = Path(__file__).parents[2].joinpath("docs/running.md").read_text("utf-8")
 FILES = files(PAGE)
@@ -91,7 +93,7 @@ def ran(*command: str, folder: Path, env: dict[str, str]) -> str:
 
 
 @contextmanager
-def running(*command: str, folder: Path, env: dict[str, str], failing: str = "") -> Generator[subprocess.Popen[bytes]]:
+def running(*command: str, folder: Path, env: dict[str, str], failing: str = "") -> Generator[Process]:
     """A server or worker, ended by SIGTERM as a container would be; it has to end well and in time.
 
     What it says has one traceback, of the error that is meant to fail, if there is one.
@@ -115,21 +117,17 @@ def running(*command: str, folder: Path, env: dict[str, str], failing: str = "")
     assert failing in said
 
 
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
-
-
-def on_a_free_port(command: list[str], shown: str) -> tuple[list[str], str]:
-    """A command with a free port in place of the one shown, and the address then."""
-    port = str(free_port())
+@contextmanager
+def serving(command: list[str], shown: str, folder: Path, service: Sandbox) -> Generator[tuple[str, Process]]:
+    """A server with a free port in place of the one shown: its address, and its process."""
     assert any(shown in word for word in command)
-    return [word.replace(shown, port) for word in command], f"http://127.0.0.1:{port}"
+    with reserved_port() as port:
+        words = [word.replace(shown, str(port)) for word in command]
+        with running(*words, folder=folder, env=of(service)) as process:
+            yield f"http://127.0.0.1:{port}", process
 
 
-def until_it_answers(url: str, process: subprocess.Popen[bytes]) -> httpx.Response:
+def until_it_answers(url: str, process: Process) -> httpx.Response:
     end = time.monotonic() + PATIENCE
     while True:
         try:
@@ -167,8 +165,7 @@ def test_fastapi(service: Sandbox, tmp_path: Path) -> None:
     """Two workers; an order, one that is not there, and a clean end."""
     written(tmp_path, "service.py")
     (order,) = paid_orders(service, 1)
-    command, address = on_a_free_port(COMMANDS["uvicorn"], "8000")
-    with running(*command, folder=tmp_path, env=of(service)) as process:
+    with serving(COMMANDS["uvicorn"], "8000", tmp_path, service) as (address, process):
         url = f"{address}/orders/{order}"
         assert until_it_answers(url, process).json()["id"] == order
         assert {answer.status_code for answer in many(url)} == {200}
@@ -196,8 +193,7 @@ def test_django(service: Sandbox, tmp_path: Path, server: list[str], path: str) 
     ran("django-admin", "startproject", "mysite", ".", folder=tmp_path, env=of(service))
     written(tmp_path, "mysite/views.py", "mysite/urls.py")
     (order,) = paid_orders(service, 1)
-    command, address = on_a_free_port(server, "8000")
-    with running(*command, folder=tmp_path, env=of(service)) as process:
+    with serving(server, "8000", tmp_path, service) as (address, process):
         url = f"{address}/{path}/{order}"
         assert until_it_answers(url, process).json()["id"] == order
         assert [answer.json()["id"] for answer in many(url)] == [order] * 24
@@ -254,8 +250,7 @@ def test_threads(service: Sandbox, tmp_path: Path) -> None:
 def test_gunicorn_with_preload(service: Sandbox, tmp_path: Path) -> None:
     """Both workers answer with a client that the parent has used."""
     written(tmp_path, "app.py")
-    command, address = on_a_free_port(COMMANDS["gunicorn"], "8001")
-    with running(*command, folder=tmp_path, env=of(service)) as process:
+    with serving(COMMANDS["gunicorn"], "8001", tmp_path, service) as (address, process):
         assert until_it_answers(address, process).status_code == 200
         assert {answer.text for answer in many(address)} == {until_it_answers(address, process).text}
 

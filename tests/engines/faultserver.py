@@ -549,14 +549,6 @@ PLAYS: dict[str, Play] = {
 
 
 @contextlib.contextmanager
-def closed_port() -> Generator[str]:
-    """An address where nothing listens, and that no other process can take meanwhile."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        yield f"http://127.0.0.1:{sock.getsockname()[1]}"
-
-
-@contextlib.contextmanager
 def unanswered_port() -> Generator[str]:
     """An address where connecting never ends: a full backlog without an accept."""
     with contextlib.ExitStack() as stack:

@@ -18,10 +18,11 @@ from norce_order_async.engines.httpx import HttpxEngine
 from norce_order_async.engines.select import EngineName
 from norce_order_async.runtime.clock import SystemClock
 from norce_order_async.runtime.stop import ItemCalls, Stop, made_for
+from tests.support.servers import closed_port
 from tests.support.waiting import wait_until
 
 from .conftest import EngineFactory
-from .faultserver import TUNNEL_TLS, FaultServer, closed_port
+from .faultserver import TUNNEL_TLS, FaultServer
 from .wire import server_context, trusting, wire
 
 pytestmark = pytest.mark.anyio

@@ -26,10 +26,11 @@ from norce_order_async.engines.base import (
     WireResponse,
 )
 from norce_order_async.errors import Phase
+from tests.support.servers import closed_port
 from tests.support.waiting import until
 
 from .conftest import EngineFactory
-from .faultserver import FaultServer, closed_port, unanswered_port
+from .faultserver import FaultServer, unanswered_port
 from .wire import HASTY, PATIENT, wire
 
 pytestmark = pytest.mark.anyio

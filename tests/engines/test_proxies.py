@@ -13,9 +13,10 @@ import trustme
 from norce_order_async import ClientCredentials, ConfigurationError, NorceOrderClient
 from norce_order_async.engines.base import MaybeSentError, UnsentError
 from norce_order_async.engines.select import ENGINES, EngineName
+from tests.support.servers import closed_port
 
 from .conftest import EngineFactory
-from .faultserver import TUNNEL_TLS, FaultServer, closed_port
+from .faultserver import TUNNEL_TLS, FaultServer
 from .wire import server_context, trusting, wire
 
 pytestmark = pytest.mark.anyio

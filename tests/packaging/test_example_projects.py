@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -25,6 +24,7 @@ import pytest
 from norce_order_async.sandbox import ReceivedRequest, Sandbox
 from tests.docs.shell import blocks, commands
 from tests.packaging.support import ROOT, demanded
+from tests.support.servers import reserved_port
 
 pytestmark = [pytest.mark.slow(group="packaging"), pytest.mark.timeout(600)]
 
@@ -91,14 +91,11 @@ def test_the_service(wheel: Path, tmp_path: Path) -> None:
     """Its tests pass. Then two hundred customers buy at once while it runs, and answers are lost at times."""
     example = copied("service", tmp_path)
     assert passed(follow(example, wheel=wheel)) == 11
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port = str(one.getsockname()[1])
     (shown,) = re.findall(r"^(.*uvicorn .*)$", example.joinpath("README.md").read_text("utf-8"), re.MULTILINE)
-    address = f"http://127.0.0.1:{port}"
-    with Sandbox(seed=5) as sandbox:
+    with reserved_port() as port, Sandbox(seed=5) as sandbox:
+        address = f"http://127.0.0.1:{port}"
         env = access(sandbox) | {"PUBLIC_URL": address}
-        process = subprocess.Popen(shown.replace("8080", port).split(), cwd=example, env=env)
+        process = subprocess.Popen(shown.replace("8080", str(port)).split(), cwd=example, env=env)
         try:
             end = time.monotonic() + 120
             while True:

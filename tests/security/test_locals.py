@@ -34,9 +34,10 @@ from norce_order_async.engines.select import ENGINES
 from norce_order_async.errors import CallError
 from norce_order_async.models import Address, CartDict, Payment, PaymentDict
 from norce_order_async.sandbox import Sandbox
-from tests.engines.faultserver import FaultServer, closed_port
+from tests.engines.faultserver import FaultServer
 from tests.support.engine import Step, answer, lost
 from tests.support.pipeline import stand
+from tests.support.servers import closed_port
 from tests.support.wires import EVERY_ENGINE
 
 pytestmark = pytest.mark.anyio

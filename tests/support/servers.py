@@ -1,7 +1,8 @@
-"""A real HTTP server on loopback that answers as its handler says, in a thread, for as long as a test wants it."""
+"""Servers on loopback, and ports for those of other programs."""
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,7 +11,7 @@ from threading import Thread
 
 @contextmanager
 def serving(handler: type[BaseHTTPRequestHandler]) -> Generator[str]:
-    """Its address."""
+    """The address of an HTTP server that answers as its handler says, in a thread."""
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -19,3 +20,23 @@ def serving(handler: type[BaseHTTPRequestHandler]) -> Generator[str]:
         finally:
             server.shutdown()
             thread.join()
+
+
+@contextmanager
+def closed_port() -> Generator[str]:
+    """An address where nothing listens, and that no other process can take meanwhile."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{sock.getsockname()[1]}"
+
+
+@contextmanager
+def reserved_port() -> Generator[int]:
+    """A port for a program that listens on it later. Meanwhile it is given to no other that asks for any free one.
+
+    Linux lets two sockets have the same port if both reuse addresses, as those of servers do, and only one listens.
+    """
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(("127.0.0.1", 0))
+        yield sock.getsockname()[1]

@@ -1,6 +1,5 @@
 """Hooks: called before a change is committed; they can deny it and change it."""
 
-import socket
 import threading
 import tracemalloc
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from anyio.to_thread import run_sync
 from norce_order_async.sandbox import Sandbox
 from tests.sandbox.support import API, CART, SHIPPING, Api, rule
 from tests.support.plain import NO_TLS
+from tests.support.servers import closed_port
 
 from .receiver import OK, Got, Receiver, Reply, receiving
 
@@ -100,12 +100,10 @@ async def test_any_other_answer_denies_and_nothing_is_changed(
 
 @rule("hook-denial")
 async def test_no_connection_denies(api: Api) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     order = await api.order()
-    await hook(api, order, f"http://127.0.0.1:{port}/")
-    assert "could not be reached" in await denied(await set_reference(api, order))
+    with closed_port() as url:
+        await hook(api, order, f"{url}/")
+        assert "could not be reached" in await denied(await set_reference(api, order))
 
 
 @rule("hook-denial", "hook-timeout")

@@ -37,7 +37,10 @@ class AdapterProcess:
     def __init__(self, target: str, *, reload: bool) -> None:
         self._target = target
         self._reload = reload
-        self._port = _free_port()
+        self._reserved = _reserved_port()
+        self._port: int = self._reserved.getsockname()[1]
+        if sys.platform != "linux":
+            self._reserved.close()
         self._ready_path = f"/{secrets.token_urlsafe(16)}"
         self._environment: Mapping[str, str] = {}
         self._files: Mapping[str, int] = {}
@@ -79,7 +82,11 @@ class AdapterProcess:
         return False
 
     def stop(self) -> None:
-        """Stop the adapter; kill it if that takes too long."""
+        """Stop the adapter, or kill it if that takes too long; its port may be used by others then."""
+        self._end()
+        self._reserved.close()
+
+    def _end(self) -> None:
         process = self._process
         if process is None or process.poll() is not None:
             return
@@ -112,7 +119,7 @@ class AdapterProcess:
         if files != self._files:
             changed = sorted(os.path.relpath(path) for path, _ in files.items() ^ self._files.items())
             print(f"  {changed[0]} has changed: restarting the adapter", flush=True)
-            self.stop()
+            self._end()
             self._start()
         return True
 
@@ -128,11 +135,17 @@ class AdapterProcess:
             connection.close()
 
 
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind((_HOST, 0))
-        port: int = one.getsockname()[1]
-        return port
+def _reserved_port() -> socket.socket:
+    """A socket that is bound to a free port.
+
+    The adapter listens a second later, and again after each restart. On Linux no other program is given the port while
+    the socket is open, and one that asks for this port, as uvicorn does, may still listen there. Elsewhere an open
+    socket would keep uvicorn out as well, so it is closed.
+    """
+    one = socket.socket()
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    one.bind((_HOST, 0))
+    return one
 
 
 def _code_below(folder: str) -> Mapping[str, int]:
