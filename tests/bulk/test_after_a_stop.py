@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.every_loop]
 
 @pytest.fixture(autouse=True)
 def inline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A journal's file is written between two steps of the loop: virtual time does not wait for threads."""
+    """Write the journal's file between two steps of the loop, because virtual time does not wait for threads."""
 
     async def run_sync(work: Callable[[], Any]) -> Any:
         await anyio.lowlevel.checkpoint()
@@ -46,7 +46,7 @@ def inline(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Shop:
-    """A service in virtual time with a script for writes; reads show what was written."""
+    """A service in virtual time that answers writes by a script. Reads show what was written."""
 
     def __init__(self, write: Callable[[int], Step] = lambda _: answer(200), *, takes_effect: bool = True) -> None:
         self.stand = stand(self._serve, uniform=highest)
@@ -67,7 +67,7 @@ class Shop:
     async def stopped(
         self, seconds: float, job: Job, source: Any, action: Any, *, now: bool = False
     ) -> dict[str, ItemOutcome[Any]]:
-        """The outcomes of a job that is stopped at this moment."""
+        """Run a job, stop it at this moment, and return its outcomes."""
         outcomes: dict[str, ItemOutcome[Any]] = {}
 
         async def stop() -> None:
@@ -97,7 +97,7 @@ def states(journal: Path) -> dict[str, int]:
 
 
 async def continued(shop: Shop, journal: Path, keys: list[str], action: Any = None) -> dict[str, ItemOutcome[Any]]:
-    """The outcomes of the next run of a journal."""
+    """Run the journal again, and return the outcomes."""
     async with shop.bulk(journal, load=Fixed(in_flight=10)) as job:
         outcomes = await all_of(job.run(keys, action or SET))
     assert job.summary.left == 0
@@ -112,8 +112,8 @@ JOURNALED = pytest.mark.parametrize("journaled", [True, False], ids=["journal", 
 @JOURNALED
 @pytest.mark.parametrize("now", [False, True])
 async def test_items_that_wait_for_a_rate_go_back(tmp_path: Path, journaled: bool, now: bool) -> None:
-    """A hundred may be in flight, ten a second are; after ten outcomes it is stopped. Those that wait are not sent any
-    more, and the next run does them all, each once."""
+    """A hundred may be in flight, but the rate lets ten leave each second. The job is stopped after ten outcomes.
+    Items that wait are not sent any more, and the next run does each of them once."""
     shop, outcomes = Shop(), Counter[str]()
     sent, stopped_at = 0, 0.0
     journal = tmp_path / "j" if journaled else None
@@ -138,8 +138,8 @@ async def test_items_that_wait_for_a_rate_go_back(tmp_path: Path, journaled: boo
 
 @JOURNALED
 async def test_items_that_wait_for_a_pause_go_back(tmp_path: Path, journaled: bool) -> None:
-    """The service asked to wait for 45 s, and the job is stopped after 5: it does not wait any longer, and what was
-    turned away unprocessed was not done."""
+    """The service asks for a pause of 45 s, and the job is stopped after 5 s. It does not wait any longer. An item
+    that was rejected unprocessed was not done."""
     shop = Shop(lambda number: answer(429, retry_after="45") if number == 3 else answer(200, takes=0.1))
     journal = tmp_path / "j" if journaled else None
     async with shop.bulk(journal, load=Fixed(in_flight=1)) as job:
@@ -158,7 +158,7 @@ async def test_items_that_wait_for_a_pause_go_back(tmp_path: Path, journaled: bo
 
 @JOURNALED
 async def test_a_rejection_after_the_stop_is_not_waited_for(tmp_path: Path, journaled: bool) -> None:
-    """It was in flight, and the answer says to come back in 45 s."""
+    """The request was in flight at the stop, and its answer asks for a pause of 45 s."""
     shop = Shop(lambda _: answer(429, takes=2.0, retry_after="45"))
     journal = tmp_path / "j" if journaled else None
     async with shop.bulk(journal, load=Fixed(in_flight=1)) as job:
@@ -175,7 +175,7 @@ async def test_a_rejection_after_the_stop_is_not_waited_for(tmp_path: Path, jour
 async def test_no_repeat_is_sent_and_a_read_shows_the_outcome_of_the_first(
     tmp_path: Path, journaled: bool, takes_effect: bool
 ) -> None:
-    """The answer was lost, and the job is stopped while the repeat waits for its turn."""
+    """The answer to the first attempt is lost, and the job is stopped while the repeat waits for its turn."""
     shop = Shop(lambda _: lost("read", takes=0.1), takes_effect=takes_effect)
     journal = tmp_path / "j" if journaled else None
     slow = CallOptions(base_delay=10.0, max_delay=10.0)
@@ -193,8 +193,8 @@ async def test_no_repeat_is_sent_and_a_read_shows_the_outcome_of_the_first(
 @JOURNALED
 @pytest.mark.parametrize("now", [False, True])
 async def test_items_in_flight_when_the_grace_ends(tmp_path: Path, journaled: bool, now: bool) -> None:
-    """One is answered within the grace, one is not: sent in a journal, unknown without one. A third waits for a permit
-    and was never sent."""
+    """One item is answered within the grace. Another is not: it is marked as sent in a journal, and is unknown
+    without one. A third waited for a permit and was never sent."""
     shop = Shop(lambda number: answer(200, takes=2.0) if number == 1 else HANG)
     journal = tmp_path / "j" if journaled else None
     load, keys = Fixed(in_flight=2), ["o1", "o2", "o3", "o4"]
@@ -215,7 +215,7 @@ Act = Callable[[Order], Awaitable[Any]]
 
 
 class Own(Action[None]):
-    """An action of several calls, with or without a settle."""
+    """An action of several calls that may know how to settle."""
 
     name = "own"
 
@@ -255,8 +255,8 @@ async def read_and_set(order: Order) -> None:
 async def test_an_item_of_several_calls_whose_first_write_has_left(
     tmp_path: Path, journaled: bool, found: str | None, verdict: str, state: str
 ) -> None:
-    """It is stopped while the payment is on its way: the next call is not sent, and the item is not reported as
-    untouched unless the action itself has read the order."""
+    """The job is stopped while the payment is in flight, and the next call is not sent. The item is reported as
+    untouched only if the action has read the order and says so."""
     shop = Shop(lambda _: answer(201, "p1", takes=2.0))
     journal = tmp_path / "j" if journaled else None
     action: Any = actions.plain("own", pay_and_set) if found is None else Own(pay_and_set, found)
@@ -275,8 +275,8 @@ async def test_an_item_of_several_calls_whose_first_write_has_left(
 async def test_an_item_of_several_calls_of_which_nothing_was_written(
     tmp_path: Path, journaled: bool, swallows: bool
 ) -> None:
-    """It is stopped while it reads: the write is not sent, and the item goes back, even if the action ignores the
-    error."""
+    """The job is stopped while the item reads. The write is not sent and the item goes back, even if the action
+    ignores the error."""
 
     async def act(order: Order) -> None:
         try:
@@ -296,7 +296,7 @@ async def test_an_item_of_several_calls_of_which_nothing_was_written(
 
 
 async def test_calls_of_the_client_itself_stop_with_the_item(tmp_path: Path) -> None:
-    """A function that calls through the client, and not through the order that it gets, is stopped all the same."""
+    """A function may call through the client and not through the order that it gets. It is stopped all the same."""
     shop = Shop(lambda _: answer(200, takes=1.0))
 
     async def act(order: Order) -> None:
@@ -321,8 +321,8 @@ async def test_only_an_items_own_calls_are_stopped() -> None:
 
 @JOURNALED
 async def test_an_earlier_call_that_was_made_is_not_made_again(tmp_path: Path, journaled: bool) -> None:
-    """Without any stop: the payment was made, and what follows is rejected until the call gives up. The item is not
-    begun again with another payment."""
+    """There is no stop here. The payment is made, and the next call is rejected until it gives up. The item is not
+    begun again, which would make a second payment."""
     shop = Shop(lambda number: answer(201, "p1") if number == 1 else answer(429))
     async with shop.bulk(tmp_path / "j" if journaled else None, load=Fixed(in_flight=1)) as job:
         outcomes = await all_of(job.run(["o1"], actions.plain("own", pay_and_set)))
@@ -331,7 +331,7 @@ async def test_an_earlier_call_that_was_made_is_not_made_again(tmp_path: Path, j
 
 
 async def test_a_stop_after_the_last_item_has_no_effect(tmp_path: Path) -> None:
-    """All is done when what is in flight has ended: the job is complete, and its file is made."""
+    """Everything is done when the items in flight have ended, so the job is complete and its file is made."""
     shop = Shop()
     async with shop.bulk(tmp_path / "j", load=Fixed(in_flight=5)) as job:
         outcomes = await shop.stopped(0.05, job, MANY[:5], actions.export(tmp_path / "out.jsonl"))
@@ -341,7 +341,7 @@ async def test_a_stop_after_the_last_item_has_no_effect(tmp_path: Path) -> None:
 
 
 async def test_a_stop_while_the_source_may_have_more() -> None:
-    """No item is left as far as is known, but the source was not read to its end."""
+    """The job was not read to the end of its source, so the number of items left is not known."""
     shop = Shop(lambda _: answer(200, takes=1.0))
 
     async with shop.bulk(load=Fixed(in_flight=1)) as job:
@@ -351,7 +351,7 @@ async def test_a_stop_while_the_source_may_have_more() -> None:
 
 
 async def test_a_dry_run_is_stopped_too() -> None:
-    """No further read is sent."""
+    """It sends no further read."""
     shop = Shop()
     async with shop.bulk(load=Fixed(in_flight=1, rate=1), dry_run=True) as job:
         outcomes = await shop.stopped(2.5, job, MANY, SET)

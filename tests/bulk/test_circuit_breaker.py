@@ -1,4 +1,4 @@
-"""A service that is away: the worker that probes it gives the turn back, however its item ends."""
+"""While the service is away, one worker at a time probes it. It gives its turn back however its item ends."""
 
 from __future__ import annotations
 
@@ -69,7 +69,8 @@ def one_breaker() -> CircuitBreaker:
 
 
 class Scripted(Action[str]):
-    """Not sent until a probe has failed; the next one, a probe too, ends as the test says; the rest is done."""
+    """An action that is not sent until a probe has failed. The next probe ends as the test says, and the other items
+    are done."""
 
     name = "scripted"
 
@@ -109,7 +110,7 @@ class Scripted(Action[str]):
 
 
 async def played(action: Scripted, journal: Path | None = None) -> tuple[Any, dict[str, Any], Exception | None]:
-    """Run it to its end; returns its job, the outcomes and the error."""
+    """Run the action to its end. Returns the job, the outcomes and the error."""
     outcomes: dict[str, Any] = {}
     failure: Exception | None = None
     async with a_client() as norce, norce.bulk(journal, load=Fixed(in_flight=4), options=HURRY) as job:
@@ -154,7 +155,7 @@ def looks(said: Settlement) -> Callable[[], Look]:
 
 
 def looks_in_vain(status: int | None, then: Settlement, times: int = 1) -> Callable[[], Look]:
-    """Fails a number of times; afterwards it can be read."""
+    """A settle that fails a number of times and can then read the order."""
 
     def begin() -> Look:
         left = [UnavailableError("no answer", status=status, operation="x")] * times
@@ -198,7 +199,7 @@ def looks_in_vain(status: int | None, then: Settlement, times: int = 1) -> Calla
     ],
 )
 async def test_a_probe_that_ends_its_item(tmp_path: Path, journaled: bool, end: Any, look: Any, verdict: str) -> None:
-    """All others continue, and this one has its verdict, at once or when it is tried again."""
+    """All other items continue. The item of the probe gets its verdict, at once or when it is tried again."""
     job, outcomes, failure = await played(Scripted(end, look), tmp_path / "j" if journaled else None)
     assert failure is None
     assert sorted(outcomes) == sorted(IDS)
@@ -234,7 +235,8 @@ async def test_a_probe_that_ends_the_run(
 @pytest.mark.parametrize("how", ["with grace", "now", "by cancelling"])
 @pytest.mark.parametrize("journaled", [False, True])
 async def test_a_probe_that_is_stopped(tmp_path: Path, journaled: bool, how: str) -> None:
-    """The outcome of its item is what is known of it."""
+    """A stop lets the probe finish within its grace. If there is no time for that, the outcome of the item is
+    unknown."""
 
     async def end(action: Scripted) -> str:
         action.job.stop(now=how == "now")
@@ -265,7 +267,7 @@ async def test_a_probe_that_is_stopped(tmp_path: Path, journaled: bool, how: str
     ],
 )
 async def test_a_probe_that_looks_at_what_was_in_flight(tmp_path: Path, end: Any, verdict: str, sent: int) -> None:
-    """Only an item that a read shows as not done is sent."""
+    """An item is sent again only if a read shows that it was not done."""
     journal = tmp_path / "j"
     async with a_client() as norce, norce.bulk(journal) as job:
         await list_only(job, IDS, Scripted(end))
@@ -280,7 +282,8 @@ async def test_a_probe_that_looks_at_what_was_in_flight(tmp_path: Path, end: Any
 
 @pytest.mark.parametrize("sends", [True, False])
 async def test_an_unreadable_order_ends_nothing_but_itself(sends: bool) -> None:
-    """The service answers each read with a fault: the outcome is unknown, and the job ends."""
+    """The service answers each read of one order with a fault. Its outcome is unknown, and the job finishes the
+    others."""
 
     class Faulty(Scripted):
         writes = sends
@@ -301,7 +304,7 @@ async def test_an_unreadable_order_ends_nothing_but_itself(sends: bool) -> None:
 
 
 async def test_a_probe_whose_mark_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The journal's error is raised, and nothing was sent for it."""
+    """The caller gets the error of the journal. The item was not sent."""
 
     async def end(_: Scripted) -> str:
         raise AssertionError("it was sent")
@@ -323,7 +326,8 @@ async def test_a_probe_whose_mark_is_not_written(tmp_path: Path, monkeypatch: py
 
 
 async def test_a_turn_goes_to_the_next_however_it_ends() -> None:
-    """One at a time, after it was used, after it failed, and after it was cancelled while it waited."""
+    """One task at a time has the turn. The next gets it after a failure, an error, or a cancellation of a task that
+    waits."""
     clock = FakeClock(uniform=highest)
     breaker = CircuitBreaker(clock, Limiter(1, clock, Pause(clock)), 4.0)
     for _ in range(IN_A_ROW):
@@ -361,7 +365,7 @@ async def test_a_turn_goes_to_the_next_however_it_ends() -> None:
 
 
 async def test_an_answer_ends_the_wait_of_the_next_probe() -> None:
-    """Another task's call was answered meanwhile, so no probe is needed."""
+    """The call of another task is answered meanwhile, so the probe does not have to wait."""
     clock = FakeClock(uniform=highest)
     breaker = CircuitBreaker(clock, Limiter(1, clock, Pause(clock)), 20.0)
     async with breaker.turn() as turn:
@@ -379,7 +383,7 @@ async def test_an_answer_ends_the_wait_of_the_next_probe() -> None:
 
 
 async def test_time_held_back_is_counted_once() -> None:
-    """The wait of a probe and a pause at the same time count once, and only the limiter counts them."""
+    """A probe waits while a pause lasts. That time counts once, and only the limiter counts it."""
     clock = FakeClock(uniform=highest)
     pause = Pause(clock)
     limiter = Limiter(1, clock, pause)

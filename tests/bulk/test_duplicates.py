@@ -48,7 +48,7 @@ async def later(keys: list[str]) -> AsyncIterator[str]:
 @pytest.mark.parametrize("journaled", [False, True])
 @pytest.mark.parametrize("kind", ["list", "generator", "async generator", "handles", "rows"])
 async def test_each_order_is_done_once(sandbox: Sandbox, journal: Path, kind: str, journaled: bool) -> None:
-    """Whatever the source is; duplicates are counted, and are neither outcomes nor left to do."""
+    """That holds for any kind of source. Duplicates are counted, and they are neither outcomes nor left to do."""
     calls: list[str] = []
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 2)
@@ -76,7 +76,6 @@ async def test_each_order_is_done_once(sandbox: Sandbox, journal: Path, kind: st
 
 
 async def test_a_journal_that_is_continued_counts_its_duplicates(sandbox: Sandbox, journal: Path) -> None:
-    """The summary of the next run is about the same list."""
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 2)
         for _ in range(2):
@@ -88,7 +87,7 @@ async def test_a_journal_that_is_continued_counts_its_duplicates(sandbox: Sandbo
 
 @pytest.mark.parametrize("journaled", [False, True])
 async def test_a_duplicate_with_other_values_is_refused(sandbox: Sandbox, journal: Path, journaled: bool) -> None:
-    """Either of the two may be right. The same row again is a duplicate."""
+    """The job can't know which of the two rows is right. The same row again is a duplicate."""
     async with client_of(sandbox) as norce:
         (key,) = await new_orders(norce, 1)
         rows = [{"order_id": key, "erp": value} for value in ("e1", "e1", "e2")]
@@ -101,7 +100,7 @@ async def test_a_duplicate_with_other_values_is_refused(sandbox: Sandbox, journa
 
 
 class Due(Action[None]):
-    """Uses a column with a value that is not JSON."""
+    """An action that uses a column with a value that is not JSON."""
 
     name = "due"
     columns = ("due",)
@@ -114,7 +113,7 @@ class Due(Action[None]):
 
 
 async def test_rows_that_can_not_be_compared(sandbox: Sandbox) -> None:
-    """Without a journal a row may hold anything. A value that is not JSON is fine until its order comes again."""
+    """Without a journal a row may hold anything. A value that is not JSON is an error only if its order comes again."""
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 2)
         rows = [{"order_id": key, "due": date(2026, 1, 1)} for key in ids]
@@ -127,7 +126,7 @@ async def test_rows_that_can_not_be_compared(sandbox: Sandbox) -> None:
 
 
 async def test_all_of_them_when_asked_for() -> None:
-    """A queue may name an order again on purpose."""
+    """With ``duplicates="allow"`` an order may come again, as a queue may want."""
     async with stub_client() as norce, norce.bulk(load=FEW, duplicates="allow", max_remembered=1) as job:
         outcomes = [outcome.key async for outcome in job.run(["o1", "o2", "o1"], actions.validate())]
     assert sorted(outcomes) == ["o1", "o1", "o2"]
@@ -136,7 +135,7 @@ async def test_all_of_them_when_asked_for() -> None:
 
 
 async def test_a_partition_counts_its_own() -> None:
-    """Two halves find together what the whole finds."""
+    """Two partitions together find as many duplicates as the whole source has."""
     keys = [f"o{number % 40}" for number in range(100)]
     found = 0
     for part in (1, 2):
@@ -155,7 +154,7 @@ CURE = r"more than 3 .*: use a journal, duplicates='allow' or a larger max_remem
 
 
 async def test_more_orders_than_can_be_remembered() -> None:
-    """The job stops rather than act on one twice; the finished orders have outcomes."""
+    """The job stops, because it might act on an order twice. The finished orders have outcomes."""
     asked: list[str] = []
 
     def keys() -> Iterator[str]:
@@ -189,7 +188,7 @@ async def test_endless_duplicates_block_nothing() -> None:
 
 
 async def test_as_many_as_can_be_remembered() -> None:
-    """Duplicates need no room."""
+    """A duplicate needs no further place."""
     async with stub_client() as norce, norce.bulk(load=FEW, max_remembered=3) as job:
         outcomes = await all_of(job.run(iter(["a", "b", "a", "c", "c", "b"]), actions.validate()))
     assert set(outcomes) == {"a", "b", "c"}
@@ -197,7 +196,7 @@ async def test_as_many_as_can_be_remembered() -> None:
 
 
 async def test_a_list_that_is_too_long_is_refused_before_anything_is_sent() -> None:
-    """The source has a length."""
+    """The job knows the length of a list beforehand."""
     outcomes: list[str] = []
     async with stub_client() as norce, norce.bulk(load=FEW, max_remembered=3) as job:
         with pytest.raises(ConfigurationError, match=CURE):
@@ -206,7 +205,7 @@ async def test_a_list_that_is_too_long_is_refused_before_anything_is_sent() -> N
 
 
 async def test_sources_without_duplicates_are_not_remembered(sandbox: Sandbox) -> None:
-    """A filter and an iteration, of any length."""
+    """A filter or an iteration names no order twice, so it may be of any length."""
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 3)
         for source in (OrderFilter(status="checkout"), norce.orders.iterate()):
@@ -215,7 +214,7 @@ async def test_sources_without_duplicates_are_not_remembered(sandbox: Sandbox) -
 
 
 async def test_a_dry_run_reports_what_the_job_would_find(sandbox: Sandbox, journal: Path) -> None:
-    """One with a journal has no bound, as the job has none."""
+    """A dry run with a journal has no bound, because the job has none."""
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 3)
         async with norce.bulk(journal, load=FEW, dry_run=True, max_remembered=1) as job:
@@ -256,7 +255,7 @@ def test_seen_digests_are_found_and_no_others() -> None:
 
 @pytest.mark.parametrize("with_rows", [False, True])
 def test_a_digest_across_two_others_is_not_found(with_rows: bool) -> None:
-    """They stand one behind the other in memory, and all three in the same part of it."""
+    """The first two digests lie next to each other in memory, and the third consists of parts of both."""
     first, second = b"\0\0aaaaaa\0\0bbbbbb", b"\0\0ccccccdddddddd"
     row = b"rrrrrrrr\0\0eeeeee" if with_rows else b""
     seen = Remembered(with_rows=with_rows)
@@ -268,7 +267,7 @@ def test_a_digest_across_two_others_is_not_found(with_rows: bool) -> None:
 
 
 def test_a_million_take_little_memory() -> None:
-    """16 bytes each, and an eighth for growing."""
+    """A digest takes 16 bytes, and the table keeps an eighth more for growing."""
     keys = [digest(f"o{number}") for number in range(100_000)]
     tracemalloc.start()
     try:

@@ -39,7 +39,7 @@ async def all_of(run: AsyncIterator[ItemOutcome[Any]]) -> dict[str, ItemOutcome[
 
 
 async def test_every_order_of_a_list_is_done(sandbox: Sandbox) -> None:
-    """The outcomes hold typed results, and the summary counts them; a refusal has its reason."""
+    """The outcomes hold typed results and the summary counts them. A refusal has a reason."""
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 12)
         async with norce.bulk(load=FEW) as job:
@@ -57,7 +57,7 @@ async def test_every_order_of_a_list_is_done(sandbox: Sandbox) -> None:
 
 
 async def test_an_order_with_the_status_is_already_done(sandbox: Sandbox) -> None:
-    """Also if the service refuses the same status."""
+    """The verdict is the same if the service refuses the status that an order has."""
 
     class Again(Transition):
         async def apply(self, order: Order, row: Any) -> Any:
@@ -84,7 +84,7 @@ def nested_id(row: Any) -> str:
 
 @pytest.mark.parametrize("kind", ["iterator", "async", "handles", "rows", "function", "filter"])
 async def test_sources(sandbox: Sandbox, kind: str) -> None:
-    """Ids in any form, handles, rows with a column or a function, and a filter."""
+    """A job accepts ids from an iterator, handles, rows with a column or a function for the id, and a filter."""
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 4)
         key: Any = nested_id if kind == "function" else "order_id"
@@ -104,7 +104,7 @@ async def test_sources(sandbox: Sandbox, kind: str) -> None:
 
 @pytest.mark.parametrize("source", ["o1", {"order_id": "o1"}, 7])
 async def test_a_single_id_is_not_a_source(sandbox: Sandbox, source: Any) -> None:
-    """It would be taken apart into letters."""
+    """A string as a source would be taken apart into letters."""
     async with client_of(sandbox) as norce, norce.bulk() as job:
         with pytest.raises(ConfigurationError, match="source must be"):
             await all_of(job.run(source, actions.validate()))
@@ -119,7 +119,7 @@ async def test_a_bad_entry_is_reported_by_its_place(sandbox: Sandbox) -> None:
 
 
 async def test_in_the_order_of_the_source(sandbox: Sandbox) -> None:
-    """In any order of arrival, and if some are rejected on the way."""
+    """Outcomes keep the order of the source although the service rejects some requests on the way."""
     sandbox.faults.play("rate-limited")
     async with client_of(sandbox, options=None) as norce:
         ids = await new_orders(norce, 30)
@@ -130,7 +130,8 @@ async def test_in_the_order_of_the_source(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("journaled", [False, True])
 async def test_in_order_when_the_first_one_goes_back(tmp_path: Path, journaled: bool) -> None:
-    """All orders that may be ahead of it are done before it is tried again: they must not block it."""
+    """The job does all orders that may be ahead of the first one before it tries that again, so they must not block
+    it."""
     done: list[str] = []
 
     async def slow_to_start(order: Order) -> None:
@@ -152,7 +153,7 @@ async def test_in_order_when_the_first_one_goes_back(tmp_path: Path, journaled: 
 
 
 async def test_the_source_is_read_as_the_work_goes_on(sandbox: Sandbox) -> None:
-    """An endless one works; leaving the loop early stops the job."""
+    """A source without an end works. A caller that leaves the loop early stops the job."""
     read: list[int] = []
 
     def endless(key: str) -> Iterator[str]:
@@ -181,7 +182,7 @@ async def failing_loop(norce: NorceOrderClient, ids: list[str]) -> None:
 
 @pytest.mark.every_loop
 async def test_an_error_in_the_loop_ends_the_job(sandbox: Sandbox) -> None:
-    """And is raised as it is."""
+    """The caller gets the error as it was raised."""
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 3)
         with pytest.raises(KeyError):
@@ -206,7 +207,7 @@ async def test_a_cancelled_caller_leaves_at_once(sandbox: Sandbox) -> None:
 
 
 async def test_a_service_that_is_away_costs_no_item(sandbox: Sandbox) -> None:
-    """Every order is done once it is back, each once."""
+    """Every order is done once the service is back, and none is done twice."""
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 40)
         sandbox.faults.play("deploy")
@@ -218,7 +219,7 @@ async def test_a_service_that_is_away_costs_no_item(sandbox: Sandbox) -> None:
 
 
 async def test_an_empty_budget_finishes_no_item() -> None:
-    """The service is down: single probes, until the failure limit stops the job; no item is lost."""
+    """While the service is down the job sends single probes, until the failure limit stops it. All items are left."""
     async with (
         NorceOrderClient(
             base_url="http://127.0.0.1:9", merchant="acme", channel="se", token="t", options=AT_ONCE
@@ -234,7 +235,7 @@ async def test_an_empty_budget_finishes_no_item() -> None:
 
 @pytest.mark.parametrize("limit", [3, 0.1])
 async def test_failures_beyond_the_limit_stop_it(sandbox: Sandbox, limit: float) -> None:
-    """As a count, or as a share after the first twenty."""
+    """The limit is a count, or a share that applies after the first twenty."""
     async with client_of(sandbox) as norce, norce.bulk(load=Fixed(in_flight=2), failure_limit=limit) as job:
         outcomes = await all_of(job.run([f"o-missing-{n}" for n in range(200)], actions.remove()))
     assert len(outcomes) < 30
@@ -243,7 +244,7 @@ async def test_failures_beyond_the_limit_stop_it(sandbox: Sandbox, limit: float)
 
 
 async def test_a_token_that_is_refused_ends_it(sandbox: Sandbox) -> None:
-    """It is not the outcome of an order."""
+    """The refusal is an error of the job and not the outcome of an order."""
     async with client_of(sandbox, token="wrong") as norce, norce.bulk(load=FEW) as job:
         with pytest.raises(UnauthorizedError):
             await all_of(job.run([f"o{n}" for n in range(50)], actions.remove()))
@@ -262,7 +263,7 @@ async def test_lost_answers(sandbox: Sandbox) -> None:
 
 
 async def test_a_function_that_raises(sandbox: Sandbox) -> None:
-    """Its error is raised, after the outcomes."""
+    """The caller gets the error of the function."""
 
     async def broken(order: Order) -> None:
         raise ZeroDivisionError
@@ -273,7 +274,7 @@ async def test_a_function_that_raises(sandbox: Sandbox) -> None:
 
 
 async def test_a_dry_run_changes_nothing(sandbox: Sandbox, tmp_path: Path) -> None:
-    """It shows for each order what would be done; the journal is not made."""
+    """The outcome of each order says what the job would do. No journal is made."""
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 2)
         await norce.orders(ids[1]).remove()
@@ -289,7 +290,7 @@ async def test_a_dry_run_changes_nothing(sandbox: Sandbox, tmp_path: Path) -> No
 
 
 async def test_production_needs_permission() -> None:
-    """The text names what would be changed; reading needs none."""
+    """The text names what would be changed. An action that only reads needs no permission."""
     async with NorceOrderClient(
         environment="production", slug="acme", merchant="acme", channel="se", token="t"
     ) as norce:
@@ -302,7 +303,7 @@ async def test_production_needs_permission() -> None:
 
 
 async def test_partitions_share_a_list(sandbox: Sandbox) -> None:
-    """Every key is in one of them, and the same one each time."""
+    """Every key is in exactly one of the partitions."""
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 12)
         parts: list[set[str]] = []
@@ -318,14 +319,14 @@ async def test_partitions_share_a_list(sandbox: Sandbox) -> None:
     [{"partition": (0, 2)}, {"partition": (3, 2)}, {"failure_limit": 1.5}, {"failure_limit": -1}, {"grace": -1}],
 )
 async def test_wrong_settings_are_refused(sandbox: Sandbox, wrong: dict[str, Any]) -> None:
-    """When the job is made."""
+    """The error comes when the job is made."""
     async with client_of(sandbox) as norce:
         with pytest.raises(ConfigurationError):
             norce.bulk(**wrong)
 
 
 async def test_a_job_has_one_run(sandbox: Sandbox) -> None:
-    """And is entered first."""
+    """A job must be entered before it runs."""
     async with client_of(sandbox) as norce:
         with pytest.raises(ConfigurationError, match="async with"):
             norce.bulk().run([], actions.validate())
@@ -336,7 +337,7 @@ async def test_a_job_has_one_run(sandbox: Sandbox) -> None:
 
 
 async def test_setting_references_and_attributes(sandbox: Sandbox) -> None:
-    """From columns and to one value."""
+    """The values come from columns of the source, or one value is set on all orders."""
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 2)
         rows = [{"order_id": key, "erp": f"erp-{n}", "note": n} for n, key in enumerate(ids)]
@@ -354,7 +355,7 @@ async def test_setting_references_and_attributes(sandbox: Sandbox) -> None:
 
 
 async def test_deleting(sandbox: Sandbox) -> None:
-    """Each is gone, once; a missing one is refused."""
+    """Each order is deleted although answers are lost. A missing order is refused."""
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 3)
         sandbox.faults.play("lost-answers")
@@ -370,7 +371,7 @@ async def test_deleting(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("ending", ["jsonl", "csv", "parquet"])
 async def test_exporting(sandbox: Sandbox, tmp_path: Path, ending: str) -> None:
-    """Each order once, whole or in columns; the file is there when the job is complete."""
+    """The file holds each order once, and no working file is left."""
     out = tmp_path / f"orders.{ending}"
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 5)
@@ -395,7 +396,7 @@ def read_ids(out: Path) -> list[str]:
 
 
 async def test_orders_that_do_not_validate_are_left_as_they_are(sandbox: Sandbox, tmp_path: Path) -> None:
-    """Refused with their reason; a journal knows the action again."""
+    """Their outcome is a refusal with a reason. The journal records that the action validates."""
     async with client_of(sandbox) as norce:
         unpaid, paid = await new_orders(norce, 2)
         await norce.orders(paid).payments.create_for_outstanding()

@@ -1,4 +1,4 @@
-"""Files that a job writes from orders: their fields, who may read them, and formulas in spreadsheets."""
+"""Files that a job writes from orders: their fields, their rights, and formulas in spreadsheets."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ FEW = Fixed(in_flight=5)
     ],
 )
 def test_a_field_that_no_order_has_is_refused(path: str, told: str) -> None:
-    """When the action is made, so before anything is sent."""
+    """The error comes when the action is made, so before anything is sent."""
     with pytest.raises(ConfigurationError, match=told):
         actions.export("out.csv", fields={"x": path})
 
 
 def test_the_known_fields() -> None:
-    """Lists by place or all of them; below free-form data anything."""
+    """A path may name one member of a list or all of them. Below free-form data it may name anything."""
     order = {
         "cart": {"items": [{"sku": "a"}, {"sku": "b"}], "attributes": {"0": {"deep": [1, 2]}}},
         "payments": [{"amount": 1.5}, {}],
@@ -75,7 +75,7 @@ PATHS: dict[str, Any] = {
 
 
 async def test_members_of_lists(sandbox: Sandbox, tmp_path: Path) -> None:
-    """In a table, a list is written as JSON."""
+    """A cell of a table holds a list as JSON."""
     out = tmp_path / "orders.csv"
     fields = {"id": "id", "first": "cart.items.0.sku", "all": "cart.items[*].sku"}
     async with client_of(sandbox) as norce:
@@ -92,7 +92,7 @@ def read_rows(path: Path) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize("journaled", [False, True])
 async def test_an_existing_file_is_kept(sandbox: Sandbox, tmp_path: Path, journal: Path, journaled: bool) -> None:
-    """Unless it may be replaced; no order is read before this is checked."""
+    """The job replaces it only if it may. It checks that before it reads any order."""
     out = tmp_path / "orders.csv"
     put(out, "mine")
     async with client_of(sandbox) as norce:
@@ -112,7 +112,7 @@ async def test_an_existing_file_is_kept(sandbox: Sandbox, tmp_path: Path, journa
 
 
 async def test_a_folder_is_no_file(sandbox: Sandbox, tmp_path: Path) -> None:
-    """Whether it may be replaced or not, no order is read for it."""
+    """A path of a folder is refused before any order is read, even with ``overwrite=True``."""
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 1)
         read = reads(sandbox)
@@ -127,7 +127,7 @@ async def test_a_folder_is_no_file(sandbox: Sandbox, tmp_path: Path) -> None:
 async def test_a_disk_that_is_full(
     sandbox: Sandbox, tmp_path: Path, journal: Path, monkeypatch: pytest.MonkeyPatch, step: str, journaled: bool
 ) -> None:
-    """While lines are written, or when the file is made of them; with a journal the next run makes it."""
+    """The disk may be full when lines are written, or when the file is made of them. The next run makes the file."""
     out = tmp_path / "orders.csv"
 
     def full(*_: Any, **__: Any) -> None:
@@ -156,7 +156,7 @@ def is_there(path: Path) -> bool:
 async def test_a_file_that_a_killed_job_had_not_written_yet_is_written(
     sandbox: Sandbox, tmp_path: Path, journal: Path, listed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The last order was recorded, and the process died before the file was there: the next run writes it."""
+    """A process dies after it has recorded the last order and before the file is there. The next run writes it."""
     out = tmp_path / "orders.csv"
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 3)
@@ -179,7 +179,8 @@ async def test_a_file_that_a_killed_job_had_not_written_yet_is_written(
 async def test_lines_that_another_program_has_changed(
     sandbox: Sandbox, tmp_path: Path, journal: Path, ending: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Since the last run, and to the same length: the error names their file, and no file is made of them."""
+    """The lines still have the length that the journal knows. The error names their file, and no file is made of
+    them."""
     out = tmp_path / f"orders.{ending}"
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 1)
@@ -203,8 +204,8 @@ async def test_lines_that_another_program_has_changed(
 
 @pytest.mark.parametrize("ending", ["jsonl", "csv", "parquet"])
 def test_values_that_a_table_can_not_hold(tmp_path: Path, ending: str) -> None:
-    """Half a surrogate pair is replaced in a table, and a number beyond all floats makes its column one of texts. Lines
-    of JSON hold both as they are."""
+    """A table gets a replacement for half a surrogate pair. A number beyond all floats becomes a text. Lines of JSON
+    hold both as they are."""
     out, many = tmp_path / f"orders.{ending}", 10**400
     file = ExportFile(out, ending, {"half": "id", "many": "id"}, overwrite=False, raw_cells=False)
     file.open(0)
@@ -225,7 +226,8 @@ def rows_of(path: Path) -> list[dict[str, Any]]:
 
 
 async def test_names_that_are_not_unicode(sandbox: Sandbox, tmp_path: Path, journal: Path) -> None:
-    """A column has none. A journal can't keep such a path either, and says so before anything is read."""
+    """A column can't have such a name. A journal can't keep such a path, and the error comes before anything is
+    read."""
     with pytest.raises(ConfigurationError, match=r"a column of fields holds half a surrogate pair: 'a\\ud800'"):
         actions.export(tmp_path / "a.csv", fields={"a\ud800": "id"})
     async with client_of(sandbox) as norce:
@@ -253,7 +255,7 @@ def reads(sandbox: Sandbox) -> int:
 async def test_only_its_owner_can_read_it(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
 ) -> None:
-    """From the first byte: every file is opened like that, also where the working file was there with other rights."""
+    """Every file has these rights from its first byte. An older working file with other rights does not change that."""
     out = tmp_path / f"orders.{ending}"
     left = tmp_path / f"orders.{ending}.part"
     put(left, "")
@@ -292,7 +294,7 @@ def mode_of(path: Path) -> int:
 async def test_links_are_not_followed(
     sandbox: Sandbox, tmp_path: Path, journal: Path, ending: str, suffix: str, journaled: bool
 ) -> None:
-    """What they point to stays as it is."""
+    """The file that a link points to stays as it is."""
     out, other = tmp_path / f"orders.{ending}", tmp_path / "other"
     put(other, "mine")
     link(tmp_path / f"orders.{ending}{suffix}", other)
@@ -334,7 +336,7 @@ MADE_HARMLESS_BEFORE = ["'=x", "''@x", "'\tx"]
 
 @pytest.mark.parametrize("word", [*RUN, *LEFT, *MADE_HARMLESS_BEFORE])
 def test_cells_come_back_as_they_were(word: str) -> None:
-    """Whatever they begin with."""
+    """Reading a cell undoes what writing it did, whatever its text begins with."""
     assert as_it_was(harmless(word)) == word
     assert (harmless(word) != word) == (word not in LEFT)
 
@@ -346,7 +348,7 @@ def test_numbers_are_never_changed(value: Any) -> None:
 
 @pytest.mark.parametrize("raw", [False, True])
 async def test_a_formula_is_made_harmless(sandbox: Sandbox, tmp_path: Path, raw: bool) -> None:
-    """And our own reader gives the same values; with ``raw_cells`` nothing is changed."""
+    """``as_it_was`` restores the value of a cell. With ``raw_cells`` nothing is changed."""
     out = tmp_path / "orders.csv"
     async with client_of(sandbox) as norce:
         order = await norce.orders.create(

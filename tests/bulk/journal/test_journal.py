@@ -1,4 +1,4 @@
-"""The journal: continuing, settling first, and every way in which it can't be used."""
+"""The journal: how a run continues, what it settles first, and when a journal can't be used."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ SET_REFERENCE = "UpdateCheckoutOrderReference"
 
 
 def mark(journal: Path, state: str, count: int) -> None:
-    """Mark items as a killed run leaves them."""
+    """Give items the state in which a killed run leaves them."""
     connection = sqlite3.connect(journal)
     with connection:
         connection.execute("UPDATE item SET state = ?, changed = 0 WHERE number <= ?", (state, count))
@@ -48,13 +48,13 @@ def mark(journal: Path, state: str, count: int) -> None:
 
 
 async def planned(sandbox: Sandbox, journal: Path, ids: list[str], action: Any) -> None:
-    """A journal with its list, of a job that has not sent anything."""
+    """Make a journal that has its list, of a job that has not sent anything."""
     async with client_of(sandbox) as norce, norce.bulk(journal) as job:
         await list_only(job, ids, action)
 
 
 async def test_a_second_run_repeats_nothing(sandbox: Sandbox, journal: Path) -> None:
-    """Its summary counts what was done before; the report does too."""
+    """Its summary and the report count what the first run did."""
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 5)
         for outcomes_expected in (6, 0):
@@ -75,7 +75,7 @@ async def test_a_second_run_repeats_nothing(sandbox: Sandbox, journal: Path) -> 
 
 
 async def test_the_rest_is_done_by_the_next_run(sandbox: Sandbox, journal: Path) -> None:
-    """With the source again, or without one."""
+    """A run with ``None`` as its source does the items that the first run left."""
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 30)
         async with norce.bulk(journal, load=Fixed(in_flight=2)) as job:
@@ -92,7 +92,7 @@ async def test_the_rest_is_done_by_the_next_run(sandbox: Sandbox, journal: Path)
 
 
 async def test_items_in_flight_are_settled_first(sandbox: Sandbox, journal: Path) -> None:
-    """Those that took effect are not sent again, the others are; all of them are read before anything is sent."""
+    """All of them are read before anything is sent. Items that took effect are not sent again; the others are."""
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 6)
         await planned(sandbox, journal, ids, actions.remove())
@@ -109,7 +109,7 @@ async def test_items_in_flight_are_settled_first(sandbox: Sandbox, journal: Path
 
 
 async def test_a_service_that_is_away_while_settling(sandbox: Sandbox, journal: Path) -> None:
-    """Its first answer, to the probe, is that an order was not changed: the others go on with that."""
+    """The probe's answer says that its order was not changed. The job then reads and sends the others as well."""
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 12)
         await planned(sandbox, journal, ids, actions.remove())
@@ -123,7 +123,7 @@ async def test_a_service_that_is_away_while_settling(sandbox: Sandbox, journal: 
 
 
 async def test_items_of_a_function_that_were_in_flight_are_unknown(sandbox: Sandbox, journal: Path) -> None:
-    """The job can't check a function's effect, so it does not send again."""
+    """The job can't check the effect of a function, so it sends again only if the user asks for it."""
 
     async def remove(order: Order) -> str:
         await order.remove()
@@ -154,7 +154,7 @@ async def test_items_of_a_function_that_were_in_flight_are_unknown(sandbox: Sand
 async def test_unknown_items_that_are_planned_again_are_read_first(
     sandbox: Sandbox, journal: Path, send_again: bool
 ) -> None:
-    """And sent only if they were not done; unless the user asks for a second send of all."""
+    """The job sends only those that were not done, unless the user asks for a second send of all."""
     async with client_of(sandbox) as norce:
         rows = [{"order_id": key, "erp": f"erp-{key}"} for key in await new_orders(norce, 4)]
         action = actions.set_reference(column="erp")
@@ -175,7 +175,7 @@ async def test_unknown_items_that_are_planned_again_are_read_first(
 
 
 async def test_an_action_may_get_a_settle_later(sandbox: Sandbox, journal: Path) -> None:
-    """The journal uses the action of the latest run."""
+    """The journal records whether the action of its latest run can settle."""
 
     class Silent(Action[None]):
         name = "note"
@@ -203,19 +203,19 @@ async def ignore(order: Order) -> None:
 
 @pytest.mark.parametrize("name", ["transition", "validate", "export", "set reference", "patch attributes", "delete"])
 def test_a_function_is_not_mistaken_for_an_action_of_the_package(name: str) -> None:
-    """Otherwise retrying its journal from the command line would run another action."""
+    """If a function could have such a name, retrying its journal from the command line would run another action."""
     with pytest.raises(ConfigurationError, match="give the function another"):
         actions.plain(name, ignore)
 
 
 def test_an_own_action_with_the_name_of_a_ready_one_is_distinguished() -> None:
-    """As far as its parameters allow."""
+    """A ready action does not have these parameters."""
     with pytest.raises(ConfigurationError, match="not a ready action"):
         actions.from_journal("transition", {"status": "removed"})
 
 
 async def test_a_function_without_a_name_is_not_journaled(sandbox: Sandbox, journal: Path) -> None:
-    """The error's text shows how to name it."""
+    """The text of the error shows how to name it."""
 
     async def nothing(order: Order) -> None:
         del order
@@ -226,7 +226,7 @@ async def test_a_function_without_a_name_is_not_journaled(sandbox: Sandbox, jour
 
 
 async def test_a_filter_is_listed_before_anything_is_done(sandbox: Sandbox, journal: Path) -> None:
-    """And not again when the job goes on: by then it matches other orders."""
+    """A later run does not list it again, because the filter matches other orders by then."""
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 8)
         where = OrderFilter(status="checkout")
@@ -244,7 +244,7 @@ async def test_a_filter_is_listed_before_anything_is_done(sandbox: Sandbox, jour
 
 
 async def test_another_job_or_other_items_are_refused(sandbox: Sandbox, journal: Path) -> None:
-    """The text names what differs; nothing is sent."""
+    """The text names what differs. Nothing is sent."""
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 3)
         await planned(sandbox, journal, ids, actions.remove())
@@ -265,7 +265,7 @@ async def test_another_job_or_other_items_are_refused(sandbox: Sandbox, journal:
 
 
 async def test_rows_with_other_values_are_refused(sandbox: Sandbox, journal: Path) -> None:
-    """Only the column that the action uses is compared, and kept."""
+    """The journal compares and keeps only the column that the action uses."""
     rows = [{"order_id": "o1", "erp": "a", "name": "Kim"}]
     action = actions.set_reference(column="erp")
     async with client_of(sandbox) as norce:
@@ -284,7 +284,6 @@ async def test_rows_with_other_values_are_refused(sandbox: Sandbox, journal: Pat
 
 
 async def test_an_order_named_twice_is_done_once(sandbox: Sandbox, journal: Path) -> None:
-    """A journal remembers its keys."""
     async with client_of(sandbox) as norce:
         (key,) = await new_orders(norce, 1)
         async with norce.bulk(journal) as job:
@@ -292,7 +291,7 @@ async def test_an_order_named_twice_is_done_once(sandbox: Sandbox, journal: Path
 
 
 async def test_an_interrupted_list_is_made_again(sandbox: Sandbox, journal: Path) -> None:
-    """Nothing was done for it."""
+    """No item of an incomplete list was sent, so another list may replace it."""
     async with client_of(sandbox) as norce:
         (key,) = await new_orders(norce, 1)
         async with norce.bulk(journal) as job:
@@ -306,7 +305,7 @@ async def test_an_interrupted_list_is_made_again(sandbox: Sandbox, journal: Path
 
 
 async def test_two_runs_exclude_each_other(sandbox: Sandbox, journal: Path) -> None:
-    """At the same moment, and the report says that one is running."""
+    """A second run is refused while the first one has the journal. The report says that a run is going on."""
     async with client_of(sandbox) as norce, norce.bulk(journal) as job:
         await all_of(job.run([], actions.remove()))
         with pytest.raises(JournalLockedError):
@@ -318,7 +317,7 @@ async def test_two_runs_exclude_each_other(sandbox: Sandbox, journal: Path) -> N
 
 @pytest.mark.parametrize("kind", ["text", "empty", "other database", "newer"])
 async def test_a_foreign_file_is_left_as_it_is(sandbox: Sandbox, journal: Path, kind: str) -> None:
-    """To the byte, and the error says what it is."""
+    """Each byte stays as it was, and the error says what the file is."""
     if kind == "other database":
         sqlite3.connect(journal).execute("CREATE TABLE t (x)").connection.close()
     elif kind == "newer":
@@ -338,7 +337,7 @@ async def test_a_foreign_file_is_left_as_it_is(sandbox: Sandbox, journal: Path, 
 
 
 async def test_a_damaged_journal_is_refused(sandbox: Sandbox, journal: Path) -> None:
-    """And not repaired, because its information about the orders is lost."""
+    """The file is not repaired, because its information about the orders is lost."""
     await planned(sandbox, journal, [f"o{n:05}" for n in range(2000)], actions.remove())
     damaged = bytearray(content(journal))
     for page in range(4096, len(damaged), 4096):
@@ -353,7 +352,7 @@ async def test_a_damaged_journal_is_refused(sandbox: Sandbox, journal: Path) -> 
 async def test_an_interrupted_write_counts_as_failed(
     sandbox: Sandbox, journal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever the interruption was: no caller may continue as if it were on disk."""
+    """After any error in a write, the job does not continue as if the data were on disk."""
 
     def broken(*_: Any) -> None:
         raise RuntimeError("nobody thought of this")
@@ -368,7 +367,7 @@ async def test_an_interrupted_write_counts_as_failed(
 
 
 async def test_an_export_continues_where_it_was(sandbox: Sandbox, tmp_path: Path, journal: Path) -> None:
-    """Lines that a killed run wrote and did not commit are cut off; each order is in the file once."""
+    """The next run cuts off lines that a killed run wrote and did not commit. Each order is in the file once."""
     out = tmp_path / "out.jsonl"
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 10)
@@ -385,7 +384,7 @@ async def test_an_export_continues_where_it_was(sandbox: Sandbox, tmp_path: Path
 
 
 async def test_an_own_action(sandbox: Sandbox, journal: Path) -> None:
-    """With columns, a result and a way to settle."""
+    """An action of the user's own gets its columns and returns a result."""
 
     class Note(Action[str]):
         name = "note"
@@ -407,7 +406,8 @@ async def test_an_own_action(sandbox: Sandbox, journal: Path) -> None:
 
 
 def test_a_lock_that_is_removed_keeps_others_out_as_well(tmp_path: Path) -> None:
-    """A process that opened the file before it was removed does not hold a lock that others can't see."""
+    """A process may open the lock file just before another removes it. It then does not hold a lock that others
+    can't see."""
     inside, most, taken = 0, 0, 0
     counting = threading.Lock()
 

@@ -57,7 +57,7 @@ def server() -> Iterator[PostgresServer]:
 
 
 async def test_another_machine_continues_a_job(sandbox: Sandbox, journal: PostgresJournal) -> None:
-    """With the same address and name; what was done is not done again."""
+    """A second client with the same address and job name does only the orders that are left."""
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 30)
         async with norce.bulk(journal, load=Fixed(in_flight=2)) as job:
@@ -80,7 +80,7 @@ async def test_two_jobs_in_one_database_are_independent(sandbox: Sandbox, postgr
 
 
 async def test_a_journal_of_another_job(sandbox: Sandbox, journal: PostgresJournal) -> None:
-    """Its error names the job and not the address."""
+    """The error names the job. It does not show the address of the database."""
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 2)
         async with norce.bulk(journal, load=FEW) as job:
@@ -98,7 +98,8 @@ async def test_two_runs_exclude_each_other(sandbox: Sandbox, journal: PostgresJo
 
 
 def test_a_run_that_was_taken_over_writes_nothing(postgres: str) -> None:
-    """Its mark fails, so it sends nothing; the other run sees what was in flight, and when its lease ended."""
+    """The first run can't mark an item as sent, so it sends nothing. The second run sees the item that was in flight
+    and when the first lease ended."""
     journal = PostgresJournal(postgres, JOB, lease=1.0)
     first, second = PostgresStore(journal), PostgresStore(journal)
     first.take()
@@ -145,7 +146,7 @@ def test_a_lease_is_renewed_while_the_run_lives(postgres: str) -> None:
 
 
 def test_nothing_is_sent_in_the_last_fifth_of_a_lease(postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Counted from before its renewal was asked for, by a clock that goes on while the machine sleeps."""
+    """The time counts from before the renewal was requested, by a clock that goes on while the machine sleeps."""
     store = PostgresStore(PostgresJournal(postgres, JOB, lease=100.0))
     now = boottime()
     monkeypatch.setattr("norce_order_async.bulk.journal.lease.boottime", lambda: now)
@@ -160,7 +161,7 @@ def test_nothing_is_sent_in_the_last_fifth_of_a_lease(postgres: str, monkeypatch
 
 
 def test_a_connection_that_is_lost_while_lists_are_compared(journal: PostgresJournal) -> None:
-    """The list that was sent so far is gone with it, so the run ends, and the next one compares again."""
+    """The database forgets the part of the list that it had received, so the run ends. The next run compares again."""
     store = PostgresStore(journal)
     store.take()
     listed(store, 3)
@@ -190,7 +191,7 @@ def lose_connections(journal: PostgresJournal, then: Callable[[], object]) -> No
 
 
 def test_an_id_that_is_too_long(journal: PostgresJournal) -> None:
-    """Longer than the database's index takes: the error says so, and nothing is listed."""
+    """The index of the database can't hold the id. The error says so, and no item is listed."""
     store = PostgresStore(journal)
     store.take()
     store.begin({})
@@ -203,7 +204,7 @@ def test_an_id_that_is_too_long(journal: PostgresJournal) -> None:
 @pytest.mark.parametrize("again", [False, True], ids=["each-once", "one-again"])
 @pytest.mark.parametrize("shards", [0, 7])
 def test_the_counts_of_a_list_are_those_of_its_rows(journal: PostgresJournal, shards: int, *, again: bool) -> None:
-    """The run that lists them counts them by shard, and the database counts them if an order came again."""
+    """The run counts the items by shard as it lists them. If an order came again, the database counts them."""
     import psycopg
 
     store = PostgresStore(journal, shards=shards)
@@ -225,14 +226,14 @@ def test_the_counts_of_a_list_are_those_of_its_rows(journal: PostgresJournal, sh
 
 
 def test_a_write_whose_answer_was_lost_is_done_once(journal: PostgresJournal, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Attempts are added up, and an order that a batch has listed does not count as listed again."""
+    """A repeated write does not add attempts twice, and an order of the same batch does not count as a duplicate."""
     import psycopg
     from psycopg.pq import TransactionStatus
 
     lost: list[str] = ["not yet"]
 
     class LosesOne(psycopg.Connection[Any]):
-        """Gone when the first write has taken effect, before its answer."""
+        """A connection that breaks after its first write has taken effect and before the answer."""
 
         def lose(self) -> None:
             if not lost:
@@ -306,8 +307,9 @@ FACTS_OF_A_JOB: dict[str, Any] = {
 async def test_how_long_late_requests_are_waited_for(
     passed: float | None, late: float | None, waited: float | None
 ) -> None:
-    """Of a run that ended, the settling pause since its last send; of one that lost its lease, a whole attempt since
-    the end of the lease, because it may have begun one just before."""
+    """After a run that ended, the next one waits for the settling pause since the last send. After a run that lost
+    its lease, it waits for a whole attempt since the end of the lease, because an attempt may have begun just
+    before."""
     pauses: list[float] = []
 
     async def sleep(seconds: float) -> None:
@@ -324,7 +326,7 @@ async def test_how_long_late_requests_are_waited_for(
 
 
 async def test_a_database_that_restarts_in_the_middle(sandbox: Sandbox, server: PostgresServer) -> None:
-    """Within the lease: the job waits and continues; each order is changed once."""
+    """If the database returns within the lease, the job waits and continues. Each order is changed once."""
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 60)
         async with norce.bulk(PostgresJournal(server.dsn(), uuid4().hex), load=Fixed(in_flight=2)) as job:
@@ -340,7 +342,8 @@ async def test_a_database_that_restarts_in_the_middle(sandbox: Sandbox, server: 
 
 
 async def test_a_database_that_stays_away(sandbox: Sandbox, server: PostgresServer) -> None:
-    """Past the lease the run ends; items that could not be marked as sent were not sent, and another run continues."""
+    """The run ends when its lease does. Items that could not be marked as sent were not sent, and another run
+    continues."""
     journal = PostgresJournal(server.dsn(), uuid4().hex, lease=2.0)
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 60)
@@ -366,7 +369,7 @@ async def test_a_database_that_stays_away(sandbox: Sandbox, server: PostgresServ
 
 
 def test_texts_of_a_journal_show_no_password(postgres: str) -> None:
-    """It can be pickled, to be used on another machine."""
+    """A pickled journal keeps the password, because it is used on another machine."""
     journal = PostgresJournal(postgres, JOB)
     assert PASSWORD in postgres
     for text in (repr(journal), str(journal), f"{PostgresStore(journal).name}"):
@@ -391,7 +394,7 @@ def test_an_error_shows_no_password(dsn: str, why: str) -> None:
 
 
 async def test_impossible_arguments_are_refused(sandbox: Sandbox) -> None:
-    """The error does not repeat the address."""
+    """No error shows the password of the address."""
     for dsn, job in (("mysql://x:secret@y/z", JOB), (f"postgresql://x:{PASSWORD}@y/z", ""), (b"postgresql://", JOB)):
         with pytest.raises(ConfigurationError) as raised:
             PostgresJournal(dsn, job)  # type: ignore[arg-type]
@@ -404,7 +407,7 @@ async def test_impossible_arguments_are_refused(sandbox: Sandbox) -> None:
 
 
 def test_the_lease_is_part_of_the_url(postgres: str) -> None:
-    """So that each way to work on a shard has the chosen lease."""
+    """A program that gets only the URL of a shard uses the chosen lease too."""
     usual = PostgresJournal(postgres, "close #2? or not")
     assert "lease" not in usual.url
     assert PostgresJournal.from_url(usual.url) == usual
@@ -419,7 +422,7 @@ def test_the_lease_is_part_of_the_url(postgres: str) -> None:
 
 
 def test_a_lease_lasts_as_long_as_was_chosen(postgres: str) -> None:
-    """By the database's clock."""
+    """The end of the lease is a moment of the database's clock."""
     store = PostgresStore(PostgresJournal.from_url(f"{postgres}#{JOB}?lease=90"))
     store.take()
     left = "SELECT extract(epoch FROM leased_until - clock_timestamp())::float8 FROM norce_job_shard"
@@ -437,7 +440,8 @@ def test_no_thread_is_left(journal: PostgresJournal) -> None:
 
 
 def assert_hides_the_password(error: BaseException) -> None:
-    """Neither in its text nor in the locals behind it, except for the frames of the journal that holds the address."""
+    """Look for the password in the texts of an error and in the locals of its traceback, except those of the test
+    itself."""
     for one in chain(error):
         assert PASSWORD not in str(one)
         for function, name, text in shown(one.__traceback__):
@@ -447,7 +451,8 @@ def assert_hides_the_password(error: BaseException) -> None:
 async def test_a_run_whose_lease_ended_sends_nothing(
     sandbox: Sandbox, journal: PostgresJournal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As in a process that was frozen and wakes: requests that were about to leave are not sent, and it ends."""
+    """A frozen process wakes after another run has taken the job. It does not send the requests that were about to
+    leave, and it ends."""
     taken: list[PostgresStore] = []
     real = PostgresStore.take
 
@@ -486,8 +491,8 @@ async def test_a_run_whose_lease_ended_sends_nothing(
 async def test_a_lease_that_is_renewed_late_lets_the_job_continue(
     sandbox: Sandbox, journal: PostgresJournal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As after a machine has slept, if no other run has taken the job meanwhile: the requests that were held back are
-    sent then, once."""
+    """A machine may sleep past the time for renewal. If no other run has taken the job, the requests that were held
+    back are then sent, once each."""
     late = 0
 
     def why() -> str | None:

@@ -33,7 +33,7 @@ async def norce(sandbox: Sandbox) -> AsyncIterator[NorceOrderClient]:
 
 
 def until(minutes: int, **members: Any) -> OrderFilter:
-    """Orders in checkout up to some minutes from now: another moment at each call."""
+    """A filter for orders in checkout up to some minutes from now, which is another moment at each call."""
     return OrderFilter(status="checkout", date_to=datetime.now(UTC) + timedelta(minutes=minutes), **members)
 
 
@@ -51,7 +51,7 @@ async def through(job: Job, source: Any, action: Any) -> int:
 async def test_a_filter_with_moving_dates_is_continued(
     norce: NorceOrderClient, sandbox: Sandbox, journal: Path
 ) -> None:
-    """The list of the first run is finished, orders of the day after are not in it; the summary says so."""
+    """The run finishes the list of the first run, which lacks the orders of the day after. The summary says so."""
     ids = await new_orders(norce, 6)
     await stopped_after_one(norce.bulk(journal, load=Fixed(in_flight=1)), until(1), actions.remove())
     await norce.orders.create(culture="sv-SE", currency="SEK", country="SE", cart={"reference": "of the day after"})
@@ -67,7 +67,6 @@ async def test_a_filter_with_moving_dates_is_continued(
 
 
 async def test_the_same_dates_make_no_note(norce: NorceOrderClient, journal: Path) -> None:
-    """A filter without dates, or with the same ones."""
     await new_orders(norce, 3)
     where = until(1)
     await stopped_after_one(norce.bulk(journal, load=Fixed(in_flight=1)), where, actions.remove())
@@ -86,7 +85,7 @@ async def test_the_same_dates_make_no_note(norce: NorceOrderClient, journal: Pat
     ],
 )
 async def test_any_other_member_must_be_the_same(norce: NorceOrderClient, journal: Path, other: Any, what: str) -> None:
-    """The text names members, never values, and the remedy."""
+    """The text names the member and the remedy. It does not show values."""
     await new_orders(norce, 2)
     await stopped_after_one(norce.bulk(journal, load=Fixed(in_flight=1)), until(1), actions.remove())
     with pytest.raises(JournalMismatchError, match=what) as caught:
@@ -99,7 +98,7 @@ async def test_any_other_member_must_be_the_same(norce: NorceOrderClient, journa
 async def test_a_finished_journal_is_an_error_and_not_an_empty_job(
     norce: NorceOrderClient, sandbox: Sandbox, journal: Path, kind: str
 ) -> None:
-    """A journal of last night with the filter of tonight; ``resume=True`` allows it."""
+    """A nightly job may name the journal of last night with the filter of tonight. ``resume=True`` allows it."""
 
     def source() -> Any:
         return until(1) if kind == "filter" else norce.orders.iterate(until(1))
@@ -120,7 +119,7 @@ async def new_orders_again(norce: NorceOrderClient) -> None:
 
 
 async def test_a_finished_list_has_nothing_left_to_do(norce: NorceOrderClient, journal: Path) -> None:
-    """A list can be compared, so it is no error to give it again."""
+    """The job can compare a list with its journal, so it is no error to give the list again."""
     ids = await new_orders(norce, 2)
     await through(norce.bulk(journal, load=FEW), ids, actions.remove())
     assert await through(norce.bulk(journal, load=FEW), ids, actions.remove()) == 0
@@ -129,7 +128,7 @@ async def test_a_finished_list_has_nothing_left_to_do(norce: NorceOrderClient, j
 async def test_an_interrupted_listing_begins_again(
     norce: NorceOrderClient, sandbox: Sandbox, journal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing was done for any of it, so tonight's dates count."""
+    """No order of the first list was changed, so the dates of the next run count."""
     from norce_order_async.bulk.journal import journal as room
 
     ids = await new_orders(norce, 4)
@@ -151,7 +150,7 @@ async def test_an_interrupted_listing_begins_again(
 async def test_the_next_orders_are_read_while_some_are_written(
     norce: NorceOrderClient, journal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A long list takes as long as the slower of the two, and not as long as both."""
+    """A long list then takes as long as the slower of the two and not the sum of both."""
     from norce_order_async.bulk.journal import journal as room
 
     ids = await new_orders(norce, 3)
@@ -175,7 +174,7 @@ async def test_the_next_orders_are_read_while_some_are_written(
 async def test_what_is_wrong_first_in_a_source_is_said(
     norce: NorceOrderClient, journal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the source fails while orders are written that can't be listed."""
+    """The source fails while the job writes orders. If those can't be listed, that is the error."""
     from norce_order_async.bulk.journal import journal as room
 
     monkeypatch.setattr(room, "LISTED_AT_ONCE", 2)
@@ -195,7 +194,8 @@ async def test_what_is_wrong_first_in_a_source_is_said(
 
 
 async def test_results_of_each_order(norce: NorceOrderClient, journal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Verdict, code and words of the service, times and correlation id; in the source's order, page by page."""
+    """A result has the verdict, the service's code and message, the times and the correlation id. Results come in
+    the order of the source."""
     monkeypatch.setattr("norce_order_async.bulk.journal.results.PAGE", 2)
     ids = await new_orders(norce, 3)
     source = [ids[0], "oAbCdEfG", *ids[1:]]
@@ -219,7 +219,7 @@ async def test_results_of_each_order(norce: NorceOrderClient, journal: Path, mon
 
 
 async def test_results_while_it_runs(norce: NorceOrderClient, journal: Path) -> None:
-    """What is left is there too, and was never sent."""
+    """The results include the orders that are left and were never sent."""
     ids = await new_orders(norce, 5)
     job = norce.bulk(journal, load=Fixed(in_flight=1))
     seen: list[ItemResult] = []
@@ -232,7 +232,7 @@ async def test_results_while_it_runs(norce: NorceOrderClient, journal: Path) -> 
 
 
 def test_an_unknown_verdict_is_refused(tmp_path: Path) -> None:
-    """At the call, not at the first result."""
+    """The error comes at the call, not at the first result."""
     with pytest.raises(ConfigurationError, match=r"there is no verdict 'lost'; there are done, refused, unknown"):
         read_results(tmp_path / "x", ["lost"])  # type: ignore[list-item]
     with pytest.raises(JournalError, match="there is no journal"):
@@ -240,7 +240,7 @@ def test_an_unknown_verdict_is_refused(tmp_path: Path) -> None:
 
 
 async def test_a_million_results_would_take_no_memory(norce: NorceOrderClient, journal: Path) -> None:
-    """A half-read result holds nothing open: the journal can be used meanwhile."""
+    """A result that is half read keeps nothing open, so another run can use the journal meanwhile."""
     ids = await new_orders(norce, 2)
     await through(norce.bulk(journal, load=FEW), ids, actions.remove())
     half = read_results(journal)

@@ -85,7 +85,7 @@ def items(first: int, last: int, **row: Any) -> list[Item]:
 
 
 def listed(store: Store, count: int) -> None:
-    """A job whose list is complete."""
+    """Make the list of a job complete."""
     store.begin(FACTS)
     assert store.add(items(1, count)) == (0, None)
     store.put_facts({LISTED: True, DUPLICATES: 0})
@@ -114,7 +114,7 @@ def test_facts_and_items_are_there_when_it_is_taken_again(stores: Stores) -> Non
 
 
 def test_one_run_at_a_time(stores: Stores, store: Store) -> None:
-    """Until it is released; a store that was refused may be released, and nothing changes."""
+    """Another run gets the store when it is released. Releasing a store that was refused changes nothing."""
     other = stores()
     with pytest.raises(JournalLockedError):
         other.take()
@@ -141,7 +141,8 @@ def test_items_are_given_in_the_order_of_the_source(store: Store) -> None:
 
 
 def test_an_order_that_comes_again(store: Store) -> None:
-    """In the same batch or a later one: it is counted when it asks for the same, and named when it does not."""
+    """The order is in the same batch or in a later one. It is counted if its row is the same. It is named if the row
+    differs."""
     store.begin(FACTS)
     assert store.add([*items(1, 3), Item(4, "o2"), *items(5, 6)]) == (1, None)
     assert store.add([Item(7, "o1"), Item(8, "o5"), Item(9, "o9")]) == (2, None)
@@ -182,7 +183,7 @@ def test_the_difference_of_a_list_is_named(store: Store) -> None:
 
 
 def test_the_result_of_an_item(store: Store) -> None:
-    """Its attempts add up; it counts as sent as long as it may have taken effect."""
+    """The item counts as sent for as long as it may have taken effect."""
     listed(store, 4)
     store.record([Change(1, "sent"), Change(2, "sent"), Change(3, "sent")], {})
     since, changed = store.since_sent(), store.last_change()
@@ -203,7 +204,7 @@ def test_the_result_of_an_item(store: Store) -> None:
 
 
 def test_two_changes_of_one_item_at_once(store: Store) -> None:
-    """As if a worker is cancelled while it marks its item as sent: the later change counts."""
+    """A worker may be cancelled while it marks its item as sent. The later change counts."""
     listed(store, 2)
     store.record([Change(1, "sent"), Change(2, "sent"), Change(1, "planned")], {})
     assert (store.counts(), keys(store, "planned"), keys(store, "sent")) == ({"planned": 1, "sent": 1}, ["o1"], ["o2"])
@@ -211,7 +212,7 @@ def test_two_changes_of_one_item_at_once(store: Store) -> None:
 
 
 def test_texts_of_any_kind_come_back(store: Store) -> None:
-    """Except for a NUL, which not every database accepts: it is replaced."""
+    """The store accepts any text. It replaces NUL, which not every database accepts."""
     listed(store, 1)
     store.record([Change(1, "refused", 1, "400 å\u2028", "å'\"\\", "Å;--\n\ud7ff\U0001f600", "c")], {})
     store.record([Change(1, "refused", 1, "400 x\0y", "a\0b", "c\0d", "c")], {})
@@ -219,7 +220,7 @@ def test_texts_of_any_kind_come_back(store: Store) -> None:
 
 
 def test_items_of_a_state_are_moved(store: Store) -> None:
-    """A refused item took no effect, so it does not count as sent; an unknown one may have."""
+    """A refused item took no effect, so it does not count as sent. An unknown item may have taken effect."""
     listed(store, 4)
     store.record([Change(number, "sent") for number in (1, 2, 3)], {})
     store.record([Change(1, "refused"), Change(2, "unknown"), Change(3, "confirmed")], {})
@@ -233,7 +234,7 @@ def test_items_of_a_state_are_moved(store: Store) -> None:
 
 
 class Machine(RuleBasedStateMachine):
-    """A store against a dict, also when it is released and taken again at any moment."""
+    """Compare a store with a dict, although the store is released and taken again at any moment."""
 
     place: Callable[[], AbstractContextManager[Stores]]
 
@@ -300,7 +301,6 @@ class Machine(RuleBasedStateMachine):
 
 @pytest.mark.parametrize("place", PLACES)
 def test_a_store_agrees_with_the_model(place: Any, request: pytest.FixtureRequest) -> None:
-    """Whatever is written, in any order."""
     run_state_machine_as_test(
         type("Machine", (Machine,), {"place": staticmethod(lambda: place(request))}),
         settings=settings(

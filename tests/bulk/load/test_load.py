@@ -1,4 +1,4 @@
-"""The arithmetic of a load, with numbers computed by hand, and what a call reports to its limiter."""
+"""Loads compute the numbers that were worked out by hand, and a call reports to its limiter."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from tests.support.pipeline import Stand, stand
 
 
 def cut(measured: float, ceiling: float | None = None) -> Cubic:
-    """Throttled at the moment 0."""
+    """A rate that was throttled at the moment 0."""
     cubic = Cubic(ceiling)
     cubic.throttled(0.0, sent=-0.05, measured=measured)
     return cubic
 
 
 def used(cubic: Cubic, until: float, begin: float = 0.0) -> float:
-    """The rate after it was used all the time until a moment."""
+    """Use the whole rate until a moment, and return what it is then."""
     steps = round((until - begin) * 100)
     for step in range(1, steps + 1):
         cubic.admitted(begin + step / 100, measured=cubic.rate or 0.0)
@@ -41,7 +41,7 @@ def used(cubic: Cubic, until: float, begin: float = 0.0) -> float:
 
 
 def test_there_is_no_rate_before_the_first_throttling() -> None:
-    """Only the ceiling, where there is one."""
+    """Until then the rate is the ceiling, if there is one."""
     free, capped = Cubic(), Cubic(50)
     for cubic in (free, capped):
         cubic.admitted(1.0, measured=1000)
@@ -54,12 +54,12 @@ def test_there_is_no_rate_before_the_first_throttling() -> None:
     [(0.0, 85.0), (1.0, 95.322), (2.0, 99.321), (3.1, 100.0), (5.1, 103.957), (8.1, 162.23)],
 )
 def test_the_curve_from_a_peak_of_100(seconds: float, rate: float) -> None:
-    """Down to 0.85, steep, flat around the peak, and steep again."""
+    """The rate falls to 0.85 of the peak, rises steeply, is flat around the peak, and then rises steeply again."""
     assert used(cut(100), seconds) == pytest.approx(rate, abs=0.02)
 
 
 def test_every_peak_is_reached_again_after_the_same_time() -> None:
-    """And a small one is passed faster than its size would suggest."""
+    """The rate passes a small peak faster than its size would suggest."""
     assert used(cut(2000), 3.1072) == pytest.approx(2000, abs=0.1)
     assert used(cut(10), 3.1072) == pytest.approx(10, abs=0.01)
     # 10 + 0.4 * 2 ** 3
@@ -67,7 +67,7 @@ def test_every_peak_is_reached_again_after_the_same_time() -> None:
 
 
 def test_requests_in_flight_at_a_cut_do_not_cut_again() -> None:
-    """One that was sent afterwards does."""
+    """A request that was sent after the cut does."""
     cubic = cut(100)
     cubic.throttled(0.04, sent=-0.01, measured=85)
     assert cubic.rate == pytest.approx(85)
@@ -76,7 +76,8 @@ def test_requests_in_flight_at_a_cut_do_not_cut_again() -> None:
 
 
 def test_a_rate_that_is_hardly_used_is_not_the_peak() -> None:
-    """Throttled at 10 a second with a rate of 85: half of it is the peak; at 60 of 85, the rate is."""
+    """With a rate of 85 and 10 requests a second, half the rate counts as the peak. With 60 requests a second, the
+    whole rate does."""
     cubic = cut(100)
     cubic.throttled(1.0, sent=0.5, measured=10)
     assert cubic.rate == pytest.approx(36.125)
@@ -86,7 +87,7 @@ def test_a_rate_that_is_hardly_used_is_not_the_peak() -> None:
 
 
 def test_time_in_which_the_rate_is_not_used_does_not_count() -> None:
-    """A pause of a minute leaves it where it was; nor does it grow past twice what is sent."""
+    """A pause of a minute does not change the rate, and the rate grows to twice what is sent and no further."""
     cubic = cut(100)
     before = used(cubic, 2.0)
     cubic.admitted(62.0, measured=1)
@@ -97,7 +98,7 @@ def test_time_in_which_the_rate_is_not_used_does_not_count() -> None:
 
 
 def test_the_rate_keeps_between_floor_and_ceiling() -> None:
-    """However often it is cut, and however long it grows."""
+    """Many cuts in a row stop at the floor, and a long growth stops at the ceiling."""
     cubic = cut(100, ceiling=90)
     for second in range(1, 200):
         cubic.throttled(float(second), sent=second - 0.5, measured=0.1)
@@ -109,7 +110,7 @@ def test_the_rate_keeps_between_floor_and_ceiling() -> None:
 
 
 def test_the_bucket_spreads_requests_evenly() -> None:
-    """At 100 a second one each 10 ms; after a rest five at once, a twentieth of a second's."""
+    """At 100 a second it admits one each 10 ms. After a rest it admits five at once, which is the share of 50 ms."""
     bucket = TokenBucket(100, 0.0)
     bucket.take(0.0)
     assert bucket.wait(0.0) == pytest.approx(0.01)
@@ -123,7 +124,7 @@ def test_the_bucket_spreads_requests_evenly() -> None:
 
 
 def test_the_bucket_changes_its_rate_in_the_middle() -> None:
-    """What has run in so far counts at the old rate."""
+    """The time before the change counts at the old rate."""
     bucket = TokenBucket(None, 0.0)
     bucket.take(1.0)
     assert bucket.wait(1.0) == 0
@@ -134,7 +135,7 @@ def test_the_bucket_changes_its_rate_in_the_middle() -> None:
 
 
 def test_the_meter_shows_the_last_second() -> None:
-    """For a young meter as well as an old one, and nothing older."""
+    """It is right for a meter that is younger than a second, and older requests don't count."""
     meter = Meter()
     for step in range(1, 26):
         meter.count(step / 50)
@@ -152,7 +153,7 @@ def test_the_meter_shows_the_last_second() -> None:
 
 
 def windows(vegas: Vegas, seconds: float, count: int = 1, begin: float = 0.0, busy: int | None = None) -> float:
-    """A number of windows of answers that each took ``seconds``; the moment of the last."""
+    """Report a number of windows of answers that each took ``seconds``, and return the moment of the last."""
     now = begin
     for _ in range(count):
         for _ in range(max(30, 4 * vegas.limit)):
@@ -162,7 +163,8 @@ def windows(vegas: Vegas, seconds: float, count: int = 1, begin: float = 0.0, bu
 
 
 def test_it_starts_small_and_grows_fast_while_nothing_queues() -> None:
-    """The first window measures; then six more a window, twelve once it passes a hundred, up to the ceiling."""
+    """The first window only measures. Later windows add six each, or twelve once the limit is over a hundred, up to
+    the ceiling."""
     vegas = Vegas(200)
     assert vegas.limit == 4
     limits: list[int] = []
@@ -187,7 +189,7 @@ def test_it_starts_small_and_grows_fast_while_nothing_queues() -> None:
     ],
 )
 def test_a_window_moves_the_limit_by_the_number_that_wait(seconds: float, limit: float) -> None:
-    """Little's law: of 23.22, ``23.22 * (1 - 0.05 / seconds)`` wait."""
+    """By Little's law, ``23.22 * (1 - 0.05 / seconds)`` of 23.22 requests wait."""
     vegas = Vegas(100)
     now = windows(vegas, 0.05, 4)
     assert vegas.limit == 23
@@ -196,7 +198,7 @@ def test_a_window_moves_the_limit_by_the_number_that_wait(seconds: float, limit:
 
 
 def test_a_limit_that_is_not_used_does_not_grow() -> None:
-    """Less than half of it in flight proves nothing."""
+    """If less than half of it is in flight, good times say nothing about the limit."""
     vegas = Vegas(100)
     now = windows(vegas, 0.05, 4)
     windows(vegas, 0.05, 5, begin=now, busy=10)
@@ -204,7 +206,7 @@ def test_a_limit_that_is_not_used_does_not_grow() -> None:
 
 
 def test_a_lost_request_takes_a_tenth_once_for_those_in_flight() -> None:
-    """Down to one, and no further."""
+    """The limit falls to one and no further."""
     vegas = Vegas(100)
     now = windows(vegas, 0.05, 4)
     vegas.lost(now + 1.0, sent=now)
@@ -216,7 +218,7 @@ def test_a_lost_request_takes_a_tenth_once_for_those_in_flight() -> None:
 
 
 def test_the_base_is_measured_anew_at_half_the_limit() -> None:
-    """After half a minute; what was sent before the probe does not count in it."""
+    """That begins after half a minute. Requests that were sent before it don't count in the measurement."""
     vegas = Vegas(100)
     now = windows(vegas, 0.05, 4)
     now = windows(vegas, 0.1, begin=now + 31)
@@ -233,7 +235,7 @@ def test_the_base_is_measured_anew_at_half_the_limit() -> None:
 
 
 def after(count: int, load: Adaptive, seconds: Callable[[int], float] = lambda _: 1.5) -> tuple[Limiter, FakeClock]:
-    """A limiter after a number of answers, each of which took this many seconds; all permits were in flight."""
+    """Make a limiter and report answers that each took this many seconds, with all permits in flight."""
     clock = FakeClock()
     limiter = load.limiter(clock, Pause(clock))
     for number in range(count):
@@ -250,7 +252,7 @@ def heard(limiter: Limiter, seconds: float, outcome: Outcome = Outcome.SUCCEEDED
 
 
 def test_it_starts_with_one_more_for_every_answer() -> None:
-    """Up to the ceiling; refusals are answers."""
+    """The limit grows up to the ceiling. A refusal is an answer too."""
     assert after(36, Adaptive())[0].limit == 40
     assert after(200, Adaptive())[0].limit == 100
     limiter, _ = after(0, Adaptive())
@@ -264,7 +266,7 @@ def test_it_starts_with_one_more_for_every_answer() -> None:
     [(Outcome.REJECTED, True, 64), (Outcome.UNKNOWN, False, 28), (Outcome.NOT_SENT, False, 28)],
 )
 def test_the_first_sign_of_pressure_ends_that(outcome: Outcome, throttled: bool, limit: int) -> None:
-    """From then on it grows by windows of 30 answers and more."""
+    """From then on the limit grows by windows of 30 or more answers."""
     limiter, clock = after(60, Adaptive())
     assert limiter.limit == 64
     heard(limiter, 1.5, outcome, throttled=throttled)
@@ -277,15 +279,16 @@ def test_the_first_sign_of_pressure_ends_that(outcome: Outcome, throttled: bool,
 
 
 def test_answers_that_take_longer_end_it_too() -> None:
-    """From 40 on each takes as long as the queue is: more than a few are waiting."""
+    """With 40 or more in flight each answer takes longer, in proportion to the queue, so more than a few are
+    waiting."""
     limiter, _ = after(400, Adaptive(), lambda number: 1.5 * max(1.0, (number + 4) / 40))
     assert limiter.limit < 40
 
 
 @pytest.mark.anyio
 async def test_a_rate_that_rises_wakes_waiting_callers() -> None:
-    """A caller that was to wait for ten seconds does not sleep through them at a hundred a second; and a falling rate
-    lets no caller go early."""
+    """A caller that would have waited for ten seconds does not do so at a hundred a second. A rate that falls lets
+    no caller go early."""
     clock = FakeClock()
     limiter = PacedLimiter(50, 0.1, clock, Pause(clock))
     served: list[float] = []
@@ -311,7 +314,7 @@ NEW_ORDER = {"id": "o1", "cart": {"reference": "c1"}}
 
 
 class HookRound(Limiter):
-    """Records what it gets."""
+    """A limiter that records what is reported to it."""
 
     def __init__(self, clock: FakeClock, pause: Pause) -> None:
         super().__init__(5, clock, pause)
@@ -322,7 +325,7 @@ class HookRound(Limiter):
 
 
 def with_limiter(stand_: Stand, limiter: Limiter) -> OrderCollection:
-    """Orders whose calls go through it."""
+    """A collection of orders whose calls use this limiter."""
     session = stand_.session
     return OrderCollection(
         Session(session.core, session.context, session.settings, Permits(lambda _: limiter), RetryBudget())
@@ -331,7 +334,7 @@ def with_limiter(stand_: Stand, limiter: Limiter) -> OrderCollection:
 
 @pytest.mark.anyio
 async def test_a_call_reports_every_attempt_to_its_limiter() -> None:
-    """Once each, with its duration and the service's answer."""
+    """Each attempt is reported once, with its duration and its outcome."""
     steps: list[Step] = [
         answer(429, {}, takes=0.01, retry_after="2"),
         lost("read", takes=0.3),
@@ -352,7 +355,7 @@ async def test_a_call_reports_every_attempt_to_its_limiter() -> None:
     ("overloaded", "throttled"), [(answer(503, retry_after="0", takes=0.01), True), (answer(503, takes=0.01), False)]
 )
 async def test_a_503_with_retry_after_slows_a_job_down_whatever_the_kind(overloaded: Step, throttled: bool) -> None:
-    """The write's outcome is unknown, and the service is overloaded all the same."""
+    """A 503 leaves the outcome of a write unknown. With Retry-After it also says that the service is overloaded."""
     stand_ = stand([overloaded, answer(200, {"data": [NEW_ORDER]})])
     limiter = HookRound(stand_.clock, stand_.session.core.pause)
     await with_limiter(stand_, limiter).create(cart={"reference": "c1"})
@@ -361,7 +364,7 @@ async def test_a_503_with_retry_after_slows_a_job_down_whatever_the_kind(overloa
 
 @pytest.mark.anyio
 async def test_a_refused_call_is_reported_too() -> None:
-    """A 404 is an answer like another."""
+    """A 404 is an answer, so it counts for the load."""
     stand_ = stand([answer(404, {}, takes=0.02)])
     limiter = HookRound(stand_.clock, stand_.session.core.pause)
     with pytest.raises(CallError):
@@ -371,7 +374,7 @@ async def test_a_refused_call_is_reported_too() -> None:
 
 @pytest.mark.anyio
 async def test_calls_under_an_adaptive_load_learn_its_rate() -> None:
-    """A hundred calls, of which the service turns one away: from then on there is a rate."""
+    """The service rejects one of a hundred calls. From then on there is a rate."""
     turned_away = iter([False] * 20 + [True])
     stand_ = stand(lambda _: answer(429 if next(turned_away, False) else 200, {"id": "o1"}, takes=0.05))
     limiter = Adaptive(max_in_flight=8).limiter(stand_.clock, stand_.session.core.pause)
@@ -402,8 +405,8 @@ async def test_calls_under_an_adaptive_load_learn_its_rate() -> None:
 async def test_which_outcomes_mean_too_many_at_once(
     outcome: Outcome, status: int | None, throttled: bool, limit: int
 ) -> None:
-    """No answer, or an answer of a gateway that could not reach the service; a fault in the service itself says nothing
-    about load."""
+    """The limit falls if there is no answer, or if a gateway could not reach the service. A fault in the service
+    itself says nothing about load."""
     clock = FakeClock()
     limiter = Adaptive().limiter(clock, Pause(clock))
     limiter.learned(outcome, seconds=0.1, throttled=throttled, status=status)
@@ -422,6 +425,6 @@ async def test_which_outcomes_mean_too_many_at_once(
     ],
 )
 def test_impossible_numbers_are_refused(load: Any, wrong: dict[str, Any], named: str) -> None:
-    """By name, before any job begins."""
+    """The error names the parameter, and it comes before any job begins."""
     with pytest.raises(ConfigurationError, match=named):
         load(**wrong)

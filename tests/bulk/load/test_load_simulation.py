@@ -1,5 +1,5 @@
-"""Loads against a simulated service in virtual time, whose capacity moves: they converge, and neither starve nor
-storm."""
+"""Loads against a simulated service in virtual time. Its capacity changes, and the loads converge to it without
+starving or flooding it."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ NO_ANSWER: Answer = (Outcome.UNKNOWN, None)
 
 @pytest.fixture
 def anyio_backend() -> str:
-    """Hundreds of thousands of steps, in which the event loop plays no part."""
+    """One loop is enough: these are hundreds of thousands of steps, and their results don't depend on the loop."""
     return "asyncio"
 
 
 @dataclass
 class Admitting:
-    """Takes 50 ms, admits ``capacity`` requests a second and turns the rest away after 5 ms."""
+    """A service that takes 50 ms, admits ``capacity`` requests a second and rejects the others after 5 ms."""
 
     clock: FakeClock
     capacity: float
@@ -56,7 +56,7 @@ class Admitting:
 
 @dataclass
 class Queueing:
-    """Has ``places`` that take 50 ms a request, lets every caller wait for one, and never rejects."""
+    """A service with ``places`` that take 50 ms a request. It lets every caller wait for a place and never rejects."""
 
     clock: FakeClock
     places: int
@@ -122,7 +122,7 @@ async def play(
     changes: dict[int, float] | None = None,
     workers: int = 120,
 ) -> Run:
-    """Run for a number of seconds; at the moments in ``changes`` the capacity gets the values there."""
+    """Run for a number of seconds. At the moments in ``changes`` the capacity changes to the values there."""
     clock = FakeClock(seed=7)
     pause = Pause(clock)
     run = Run(clock, load.limiter(clock, pause), pause)
@@ -153,7 +153,7 @@ async def play(
     ],
 )
 async def test_uses_the_capacity_and_hardly_more(capacity: float, at_least: float, away: float) -> None:
-    """From five requests a second to six hundred, from the tenth second on."""
+    """That holds for capacities from five requests a second to six hundred, from the tenth second on."""
     run = await play(Adaptive(), lambda clock: Admitting(clock, capacity), 60)
     assert at_least * capacity <= run.rate(10, 60) <= 1.05 * capacity
     assert run.share_throttled(10, 60) < away
@@ -163,14 +163,14 @@ async def test_uses_the_capacity_and_hardly_more(capacity: float, at_least: floa
     "burst_seconds", [0.0, *(pytest.param(between, marks=pytest.mark.soak) for between in (0.05, 0.25)), 1.0]
 )
 async def test_however_the_service_counts(burst_seconds: float) -> None:
-    """Whether it counts every single request or whole seconds."""
+    """The service may count single requests or whole seconds."""
     run = await play(Adaptive(), lambda clock: Admitting(clock, 200, burst_seconds=burst_seconds), 60)
     assert run.rate(10, 60) >= 0.93 * 200
     assert run.share_throttled(10, 60) < 0.01
 
 
 async def test_follows_a_capacity_that_halves_and_doubles() -> None:
-    """Within ten seconds at the new level, and without a storm on the way."""
+    """The load reaches the new level within ten seconds and causes few rejections on the way."""
     changes: dict[int, float] = {30: 100, 60: 200, 90: 400, 120: 200}
     run = await play(Adaptive(), lambda clock: Admitting(clock, 200), 150, changes)
     for begin, capacity in changes.items():
@@ -181,7 +181,7 @@ async def test_follows_a_capacity_that_halves_and_doubles() -> None:
 
 
 async def test_recovers_from_a_minute_without_capacity() -> None:
-    """While nothing is admitted it hardly asks; fifteen seconds after the end it has its rate again."""
+    """While nothing is admitted the load sends little. Fifteen seconds after the end it has its rate again."""
     run = await play(Adaptive(), lambda clock: Admitting(clock, 200), 120, {30: 1e-9, 90: 200})
     asked = sum(run.throttled[second] for second in range(40, 90))
     assert asked <= 50
@@ -189,7 +189,8 @@ async def test_recovers_from_a_minute_without_capacity() -> None:
 
 
 async def test_a_job_that_comes_late_gets_its_half() -> None:
-    """Within twenty seconds, of a service that another job had to itself, and without hurting that job."""
+    """Another job had the service to itself. The late job gets its half within twenty seconds, and few requests are
+    rejected."""
     clock = FakeClock(seed=11)
     pause = Pause(clock)
     service = Admitting(clock, 200)
@@ -206,7 +207,7 @@ async def test_a_job_that_comes_late_gets_its_half() -> None:
 
 
 async def test_finds_how_many_work_at_once_and_keeps_the_queue_short() -> None:
-    """A service that never turns away gets little more than it has places, before and after these change."""
+    """A service that never rejects gets few more requests than it has places, before and after their number changes."""
     changes: dict[int, float] = {60: 5, 120: 20}
     run = await play(Adaptive(), lambda clock: Queueing(clock, 10), 180, changes)
     for begin, end, places in ((10, 60, 10), (70, 120, 5), (130, 180, 20)):
@@ -216,7 +217,7 @@ async def test_finds_how_many_work_at_once_and_keeps_the_queue_short() -> None:
 
 
 async def test_varying_times_do_not_look_like_a_queue() -> None:
-    """Where nothing queues and latency is wildly uneven, it goes to the ceiling."""
+    """Nothing queues and latency is very uneven. The limit rises to the ceiling."""
 
     def make(clock: FakeClock) -> Admitting:
         return Admitting(clock, 1e6, latency=lambda: clock.uniform(0.001, 0.4) ** 2 * 3)
@@ -227,7 +228,7 @@ async def test_varying_times_do_not_look_like_a_queue() -> None:
 
 
 async def test_a_service_that_stops_answering_is_left_with_few() -> None:
-    """Every request runs into a time-out of 2 s: the requests in flight shrink, and grow again afterwards."""
+    """Every request times out after 2 s. The number in flight shrinks, and grows again afterwards."""
     clock = FakeClock(seed=3)
     pause = Pause(clock)
     run = Run(clock, Adaptive().limiter(clock, pause), pause)
@@ -250,7 +251,7 @@ async def test_a_service_that_stops_answering_is_left_with_few() -> None:
 
 
 async def test_after_a_pause_it_continues_where_it_was() -> None:
-    """Neither with everything at once, nor as if it had learned nothing."""
+    """It neither sends everything at once nor starts from the beginning."""
     clock = FakeClock(seed=5)
     pause = Pause(clock)
     run = Run(clock, Adaptive().limiter(clock, pause), pause)
@@ -271,7 +272,7 @@ async def test_after_a_pause_it_continues_where_it_was() -> None:
 
 
 async def test_fixed_keeps_its_numbers_whatever_the_service_answers() -> None:
-    """So many a second evenly, and never more in flight."""
+    """It sends at an even rate and never has more in flight."""
     run = await play(Fixed(in_flight=3, rate=40), lambda clock: Admitting(clock, 1000), 20)
     assert run.rate(0, 20) == pytest.approx(40, abs=0.5)
     assert max(run.done.values()) <= 41
@@ -296,7 +297,8 @@ async def test_ceilings_hold() -> None:
 
 @dataclass
 class Slow:
-    """Takes 1.5 s a request, for any number of requests; from ``bears`` on it rejects, queues or does not answer."""
+    """A service that takes 1.5 s a request, for any number of requests. From ``bears`` on it rejects, queues or does
+    not answer."""
 
     clock: FakeClock
     bears: float = math.inf
@@ -334,8 +336,8 @@ async def orders_through(load: Load, service: Slow, orders: int) -> Run:
 
 
 async def test_a_slow_service_with_much_capacity_is_used_fast() -> None:
-    """600 orders at 1.5 s: 4, 8, 16, 32, 64 and then 100 at once. 50 at once take 18 s; it took a minute when the limit
-    grew by windows from the start."""
+    """For 600 orders at 1.5 s, 4, 8, 16, 32, 64 and then 100 are in flight. A fixed 50 would take 18 s. A limit that
+    grows by windows from the start takes a minute."""
     run = await orders_through(Adaptive(), Slow(FakeClock()), 600)
     assert [run.most[second] for second in (0, 1, 3, 4, 6, 7)] == [4, 8, 16, 32, 64, 100]
     assert run.clock.passed <= 11 * 1.5
@@ -343,7 +345,8 @@ async def test_a_slow_service_with_much_capacity_is_used_fast() -> None:
 
 @pytest.mark.parametrize("answer", [NO_ANSWER, DONE])
 async def test_a_service_under_pressure_gets_what_it_can_handle(answer: Answer) -> None:
-    """Some requests are not answered, or all are later than before: the excess is gone with the next answers."""
+    """Some requests are not answered, or all take longer than before. The next answers bring the number in flight
+    down."""
     service = Slow(FakeClock(seed=5), bears=40, answer=answer)
     run = await orders_through(Adaptive(), service, 2000)
     too_many = [second for second, most in run.most.items() if most > 70]
@@ -353,6 +356,6 @@ async def test_a_service_under_pressure_gets_what_it_can_handle(answer: Answer) 
 
 
 async def test_a_limit_that_is_not_used_is_not_doubled() -> None:
-    """Three at once prove nothing of a hundred."""
+    """Three requests in flight say nothing about a hundred."""
     run = await play(Adaptive(), lambda clock: Admitting(clock, 1e6), 20, workers=3)
     assert run.limiter.limit <= 7

@@ -1,4 +1,4 @@
-"""An export over shards: one part a shard, a manifest that names them, and each order in it once."""
+"""An export over shards has one part for each shard, a manifest that names the parts, and each order once."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def into(folder: Path, format: Any = "jsonl", **more: Any) -> Export:
 
 
 def with_orders(place: Place, format: str) -> list[int]:
-    """The shards that have a part. In Parquet those without orders have one too."""
+    """The shards that have a part. In Parquet a shard without orders has one too."""
     return [one.number for one in place.shards() if any(one.counts.values()) or format == "parquet"]
 
 
@@ -68,7 +68,7 @@ def calls(sandbox: Sandbox) -> int:
 async def test_one_part_a_shard_and_a_manifest(
     place: Place, threads: ThreadPoolExecutor, folder: Path, format: str
 ) -> None:
-    """Nothing else is in the folder, it can be read as one table, and a second run reads and writes nothing."""
+    """The folder holds nothing else and can be read as one table. A second run reads and writes nothing."""
     ids = await orders(place.sandbox, 12)
     report = await place.spread(ids, into(folder, format), on=threads, shards=SHARDS)
     assert (report.manifest, report.left) == (folder / "_manifest.json", 0)
@@ -92,8 +92,8 @@ async def test_one_part_a_shard_and_a_manifest(
 async def test_shards_without_orders(
     place: Place, threads: ThreadPoolExecutor, folder: Path, format: str, count: int
 ) -> None:
-    """Have no part in a text format. Programs that read a folder as one table refuse an empty file of JSON lines, and
-    take the types of columns from the first file of CSV."""
+    """Such a shard has no part in a text format. Programs that read a folder as one table refuse an empty file of
+    JSON lines, and they take the types of columns from the first file of CSV."""
     ids = await orders(place.sandbox, count)
     report = await place.spread(ids, into(folder, format), on=threads, shards=16)
     assert (report.manifest, ids_in(folder)) == (folder / "_manifest.json", sorted(ids))
@@ -108,7 +108,8 @@ async def test_shards_without_orders(
 
 
 async def test_parts_agree_on_their_types(place: Place, threads: ThreadPoolExecutor, folder: Path) -> None:
-    """Whatever is in their orders, also where a shard has none: the API description says what is a number."""
+    """The types don't depend on the orders of a shard, even if it has none: the API description says what is a
+    number."""
     fields = {"id": "id", "paid": "total.includingVat", "level": "attributes.level", "skus": "cart.items[*].sku"}
     ids = await orders(place.sandbox, 6)
     async with client_of(place.sandbox) as norce:
@@ -131,7 +132,8 @@ async def test_parts_agree_on_their_types(place: Place, threads: ThreadPoolExecu
 async def test_a_number_that_is_none(
     place: Place, threads: ThreadPoolExecutor, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Can't be in the same column as the numbers of other parts, and is not left out in silence."""
+    """A text can't be in a column that holds numbers in other parts. The export reports it instead of leaving it
+    out."""
     ids = await orders(place.sandbox, 2)
     apply = Export.apply
 
@@ -146,7 +148,7 @@ async def test_a_number_that_is_none(
 async def test_what_is_refused_before_anything_is_read(
     place: Place, threads: ThreadPoolExecutor, tmp_path: Path, folder: Path
 ) -> None:
-    """Nothing of it is listed, either."""
+    """Nothing is listed either."""
     called, everything = calls(place.sandbox), OrderFilter()
 
     async def refused(action: Any, match: str) -> None:
@@ -174,7 +176,7 @@ async def test_what_is_refused_before_anything_is_read(
 
 
 class OneFile(Action[Any]):
-    """An action with a file, but not an export."""
+    """An action that makes a file but is not an export."""
 
     name = "one file"
     parameters: Mapping[str, Any] = {}
@@ -187,7 +189,7 @@ class OneFile(Action[Any]):
 
 
 async def test_outcomes_are_not_handed_over(place: Place, threads: ThreadPoolExecutor, folder: Path) -> None:
-    """In order or not: the parts are where they are."""
+    """The parts already hold them, so a job of one process can't continue the journal, whether in order or not."""
     ids = await orders(place.sandbox, 2)
     await place.spread(ids, into(folder), on=threads, shards=SHARDS)
     async with client_of(place.sandbox) as norce:
@@ -197,7 +199,7 @@ async def test_outcomes_are_not_handed_over(place: Place, threads: ThreadPoolExe
 
 
 async def test_an_export_that_is_replaced(place: Place, threads: ThreadPoolExecutor, folder: Path) -> None:
-    """Its parts are there until the new ones are, and are gone then."""
+    """Its parts stay until the new ones are there, and are removed then."""
     ids = await orders(place.sandbox, 8)
     await place.spread(ids, into(folder, "csv"), on=threads, shards=SHARDS)
     old = names_in(folder)
@@ -219,7 +221,8 @@ async def test_an_export_that_is_replaced(place: Place, threads: ThreadPoolExecu
 
 
 async def test_workers_that_take_shards_by_themselves(place: Place, folder: Path) -> None:
-    """Know from the journal where to and how; who finishes the last shard writes the manifest. Cells stay raw."""
+    """A worker reads from the journal where and how to write. The worker that finishes the last shard writes the
+    manifest. Cells stay raw."""
     async with client_of(place.sandbox) as norce:
         cart: Any = {"reference": "=1+1", "items": [{"sku": "T1", "quantity": 1}]}
         order = await norce.orders.create(culture="sv-SE", currency="SEK", country="SE", cart=cart, check_total=False)
@@ -237,7 +240,7 @@ async def test_workers_that_take_shards_by_themselves(place: Place, folder: Path
 
 @pytest.mark.parametrize("format", ["csv", "parquet"])
 async def test_columns_keep_their_order(place: Place, threads: ThreadPoolExecutor, folder: Path, format: str) -> None:
-    """That of the program that listed the job, in every part and the manifest, whichever worker makes the part."""
+    """Every part and the manifest have the order that was listed, whichever worker makes the part."""
     fields, reordered = {"b": "currency", "a": "country", "id": "id"}, {"id": "id", "a": "country", "b": "currency"}
     ids = await orders(place.sandbox, 8)
     await list_shards(place.recipe, ids, into(folder, format, fields=fields), journal=place.journal, shards=SHARDS)
@@ -251,7 +254,8 @@ async def test_columns_keep_their_order(place: Place, threads: ThreadPoolExecuto
 async def test_a_folder_by_another_name(
     place: Place, threads: ThreadPoolExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A name without its beginning is taken from where the program runs: workers may run elsewhere."""
+    """A relative name counts from the working directory of the program that listed the job, because workers may run
+    elsewhere."""
     ids = await orders(place.sandbox, 2)
     monkeypatch.chdir(tmp_path)
     report = await place.spread(ids, into(Path("orders")), on=threads, shards=SHARDS)
@@ -263,7 +267,7 @@ async def test_a_folder_by_another_name(
 
 
 async def test_a_worker_that_sees_another_folder(place: Place, folder: Path) -> None:
-    """Reads nothing and says so; where the right one is seen the job goes on."""
+    """The worker reads no order and reports it. A worker that sees the right folder continues the job."""
     ids = await orders(place.sandbox, 8)
     await list_shards(place.recipe, ids, into(folder), journal=place.journal, shards=SHARDS)
     called, right = calls(place.sandbox), folder.with_name("right")
@@ -281,8 +285,8 @@ async def test_a_worker_that_sees_another_folder(place: Place, folder: Path) -> 
 
 
 async def test_orders_that_are_tried_again(place: Place, threads: ThreadPoolExecutor, folder: Path) -> None:
-    """Their shard gets a new part, with the orders of the old one, also when they are refused again; the manifest
-    names it. The lines of a shard stay as long as it has some."""
+    """Their shard gets a new part with the orders of the old one, even if some are refused again, and the manifest
+    names it. The lines of a shard stay while some of its orders may be tried again."""
     ids = await orders(place.sandbox, 8)
     one_is_refused = {"rules": [{"fault": {"answer": 404}, "operations": ["reads"], "first": 1}]}
     place.sandbox.faults.play(one_is_refused)

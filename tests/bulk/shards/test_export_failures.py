@@ -1,4 +1,4 @@
-"""Runs of an export over shards that end or freeze at any step: each order is in it once, and nothing else."""
+"""Runs of an export over shards end or freeze at any step. The export then has each order once, and nothing else."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ STEPS: list[tuple[type, str]] = [
 
 
 def is_clean(folder: Path) -> bool:
-    """Whether nothing is left but what the manifest names."""
+    """Whether the folder holds only what the manifest names and the mark of the job."""
     return names_in(folder) == parts_in(folder) and hidden_in(folder) == [".norce-order-job"]
 
 
@@ -71,7 +71,7 @@ async def test_a_run_that_ends_at_a_step(
     step: str,
     afterwards: bool,
 ) -> None:
-    """Before it or right after it; the same program finishes the export."""
+    """The run ends before the step or right after it. The same program finishes the export."""
     ids = await orders(place.sandbox, 9)
     export, ended = actions.export(folder, format="csv"), threading.Event()
     real = getattr(where, step)
@@ -93,7 +93,7 @@ async def test_a_run_that_ends_at_a_step(
 
 
 class Frozen:
-    """The first run that comes to a step is frozen there until it is woken, and nothing renews its lease."""
+    """The first run that comes to a step is frozen there until ``wake``. Nothing renews its lease."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, where: type, step: str, *, afterwards: bool) -> None:
         self._stores: list[ExportShard] = []
@@ -130,8 +130,8 @@ class Frozen:
 async def test_a_run_that_is_frozen_at_a_step(
     place: Place, folder: Path, monkeypatch: pytest.MonkeyPatch, where: type, step: str, afterwards: bool
 ) -> None:
-    """Past its lease. Another finishes the export, and tries the refused order again, which makes a newer part. The
-    frozen one wakes then, and changes nothing of it."""
+    """The run stays frozen past its lease. Another run finishes the export and tries the refused order again, which
+    makes a newer part. The frozen run then wakes and changes none of it."""
     here = replace(place, journal=replace(place.journal, lease=0.5))
     ids = await orders(place.sandbox, 9)
     place.sandbox.faults.play({"rules": [{"fault": {"answer": 404}, "operations": ["reads"], "first": 1}]})
@@ -164,7 +164,8 @@ async def test_a_run_that_is_frozen_at_a_step(
 async def test_a_frozen_run_gives_no_name_to_a_part_that_was_replaced(
     place: Place, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also where nothing has removed it yet but who replaced it: a list of a folder on a network share may be old."""
+    """In this test no run removes old parts, because the list of a folder on a network share may be out of date. A
+    frozen run that wakes does not publish its part when a newer one has replaced it."""
     here = replace(place, journal=replace(place.journal, lease=0.5))
     ids = await orders(place.sandbox, 9)
     place.sandbox.faults.play({"rules": [{"fault": {"answer": 404}, "operations": ["reads"], "first": 1}]})
@@ -185,7 +186,7 @@ async def test_a_frozen_run_gives_no_name_to_a_part_that_was_replaced(
 
 
 async def run_until(place: Place, folder: Path, where: type, step: str, *, count: int, format: Any) -> list[str]:
-    """An export of one shard, whose run ends before a step. Returns its orders."""
+    """Export one shard with a run that ends before a step. Returns the ids of its orders."""
 
     def ends(*_: Any) -> Any:
         raise JournalError("ended here")
@@ -200,7 +201,8 @@ async def run_until(place: Place, folder: Path, where: type, step: str, *, count
 
 
 async def test_lines_that_are_gone(place: Place, folder: Path) -> None:
-    """Of a run that was killed: the next one says so, and goes on when they are there again."""
+    """A killed run left lines, and their file is missing or too short. The next run reports it. When the file is
+    back, a run finishes without reading an order again."""
     ids = await run_until(place, folder, ExportFile, "write", count=9, format="csv")
     (lines,) = (folder / name for name in hidden_in(folder) if name.endswith(".lines"))
     move(lines, folder / "aside")
@@ -216,7 +218,8 @@ async def test_lines_that_are_gone(place: Place, folder: Path) -> None:
 
 
 async def test_lines_that_another_program_has_changed(place: Place, folder: Path) -> None:
-    """Of a run that was killed, and to the same length: the error names their file, and no part is made of them."""
+    """A killed run left lines, and they have changed but kept their length. The error names their file, and no part
+    is made of them."""
     await run_until(place, folder, ExportFile, "write", count=4, format="jsonl")
     (first,) = (folder / name for name in hidden_in(folder) if name.endswith(".lines"))
     move(first, folder / "_aside")
@@ -231,11 +234,11 @@ async def test_lines_that_another_program_has_changed(place: Place, folder: Path
 
 
 def nothing(*_: Any, **__: Any) -> None:
-    """Removes no file."""
+    """Remove no file."""
 
 
 async def test_a_part_that_is_gone(place: Place, folder: Path) -> None:
-    """Before the manifest could name it: there is none, and the text says which part."""
+    """The part disappears before the manifest could name it. No manifest is written, and the error names the part."""
     await run_until(place, folder, Folder, "revoke", count=4, format="csv")
     (part,) = (folder / name for name in hidden_in(folder) if name.endswith(".csv"))
     move(part, folder / "aside")
@@ -253,7 +256,8 @@ async def test_a_part_that_is_gone(place: Place, folder: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs the operating system's limit on a file's length")
 async def test_a_disk_that_is_full(place: Place, folder: Path) -> None:
-    """The operating system's own limit. The worker names the file, and another one finishes when there is room."""
+    """A limit of the operating system makes writing fail. The worker's error names the file, and another worker
+    finishes when there is room."""
     ids = await orders(place.sandbox, 12)
     await list_shards(place.recipe, ids, actions.export(folder, format="jsonl"), journal=place.journal, shards=1)
 
@@ -274,7 +278,7 @@ async def test_a_disk_that_is_full(place: Place, folder: Path) -> None:
 
 
 async def test_two_drivers_at_once(place: Place, threads: ThreadPoolExecutor, folder: Path) -> None:
-    """Both say where the manifest is, which one of them has written."""
+    """Both reports name the same manifest."""
     ids = await orders(place.sandbox, 12)
     reports: list[JournalReport] = []
 
@@ -294,7 +298,8 @@ async def test_two_drivers_at_once(place: Place, threads: ThreadPoolExecutor, fo
 
 @pytest.mark.parametrize("rounds", [1, pytest.param(10, marks=pytest.mark.soak)])
 async def test_workers_that_are_killed_and_frozen(place: Place, tmp_path: Path, rounds: int) -> None:
-    """Processes: one is killed at any moment, another is stopped past its lease and goes on when the export is done."""
+    """One process is killed at a random moment. Another is stopped past its lease, continues when the export is
+    done, and then changes no file."""
 
     def run(place: Place, folder: Path) -> None:
         workers = [worker(place) for _ in range(3)]

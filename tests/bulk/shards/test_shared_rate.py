@@ -1,4 +1,4 @@
-"""One rate for all workers of a job, with a real database: workers that join, die and freeze."""
+"""All workers of a job share one rate through a real database, although they join, die and freeze."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 
 class Table:
-    """The members of a job, whose beats are made by hand."""
+    """The members of a job, whose beats a test makes by hand."""
 
     def __init__(self, connection: psycopg.Connection[Any], job: int) -> None:
         self.connection = connection
@@ -47,12 +47,12 @@ class Table:
         join(self.connection, self.job, share, "a test")
 
     def beat(self, share: Share) -> float:
-        """A beat; returns its part afterwards."""
+        """Make a beat. Returns the member's part afterwards."""
         beat(self.connection, self.job, share, "a test")
         return share.rate
 
     def ages(self, share: Share, seconds: float) -> None:
-        """Make its last beat this much older, as if all had joined before that."""
+        """Make the last beat of a member this much older, as if all had joined before that."""
         self.connection.execute(
             "UPDATE norce_job_member SET announced = announced - make_interval(secs => %s)", (seconds,)
         )
@@ -82,7 +82,7 @@ def test_a_single_member_may_send_at_once(table: Table) -> None:
 
 
 def test_one_that_joins_waits_until_all_have_counted_it(table: Table) -> None:
-    """At no moment do the parts add up to more than the rate."""
+    """The parts never add up to more than the rate."""
     first, second, third = (table.new() for _ in range(3))
     table.join(first)
     table.join(second)
@@ -98,7 +98,7 @@ def test_one_that_joins_waits_until_all_have_counted_it(table: Table) -> None:
 
 
 def test_two_that_join_at_once(table: Table) -> None:
-    """Each waits for the other."""
+    """Each waits until the other has counted it."""
     first, second = table.new(), table.new()
     assert [table.beat(share) for share in (first, second)] == [0.0, 0.0]
     parts = [table.beat(share) for share in (first, second, first, second, first, second)]
@@ -124,7 +124,7 @@ def test_a_dead_one_counts_until_its_beat_is_old(table: Table) -> None:
 
 
 def test_a_member_that_continues_keeps_its_part(table: Table) -> None:
-    """As the next shard of the same worker does."""
+    """A worker does that when it takes its next shard."""
     first, other = table.new(), table.new()
     table.join(first)
     table.join(other)
@@ -135,7 +135,7 @@ def test_a_member_that_continues_keeps_its_part(table: Table) -> None:
 
 
 def test_the_lowest_rate_counts(table: Table) -> None:
-    """Of the rates given to members, and the job's."""
+    """It is the lowest of the rates given to the members and of the job's own."""
     first, second, without = table.new(100.0), table.new(40.0), table.new(None)
     for share in (first, second, without):
         table.join(share)
@@ -151,7 +151,7 @@ def test_the_lowest_rate_counts(table: Table) -> None:
 
 
 def test_a_pause_reaches_all_and_outlives_its_member(table: Table) -> None:
-    """With the next beat; a shorter one does not cut it."""
+    """The others learn of it with their next beat. A shorter pause does not cut it short."""
     first, second, third = table.new(), table.new(), table.new()
     table.join(first)
     table.join(second)
@@ -170,7 +170,7 @@ def test_a_pause_reaches_all_and_outlives_its_member(table: Table) -> None:
 
 
 def busiest(sandbox: Sandbox) -> int:
-    """The most that took effect within any second."""
+    """The largest number of changes that took effect within any second."""
     moments = sorted(datetime.fromisoformat(effect.at) for effect in sandbox.effects.of(None, SET_STATE))
     most = first = 0
     for last, moment in enumerate(moments):
@@ -183,13 +183,13 @@ def busiest(sandbox: Sandbox) -> int:
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 @pytest.mark.parametrize(("count", "kills"), [(400, 1), pytest.param(6000, 6, marks=pytest.mark.soak)])
 async def test_members_that_join_die_and_restart(place: Place, count: int, kills: int) -> None:
-    """By the service's log no second has more than 110, and each order is changed once."""
+    """By the service's log no second has more than 110 changes, and each order is changed once."""
     ids = await orders(place.sandbox, count)
     await listed(place, ids, load=Shared(max_rate=RATE), shards=12)
     assert read_journal(place.journal).max_rate == RATE
 
     def run() -> set[int]:
-        """Three workers, which join one after the other; another takes the place of each that is killed."""
+        """Run three workers that join one after the other, and replace each that is killed."""
         running: list[Program] = []
         together: set[int] = set()
         killed = 0
@@ -219,7 +219,7 @@ async def test_members_that_join_die_and_restart(place: Place, count: int, kills
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_a_pause_that_one_gets_stops_all(place: Place) -> None:
-    """Within a second no worker sends, and the rejected requests are done afterwards."""
+    """No worker sends from a second later until the pause ends. The rejected requests are done afterwards."""
     ids = await orders(place.sandbox, 200)
     await listed(place, ids, load=Shared(max_rate=RATE), shards=12)
     came: list[float] = []
@@ -244,7 +244,7 @@ async def test_a_pause_that_one_gets_stops_all(place: Place) -> None:
 
 
 async def test_a_wrong_load_is_refused_before_anything_is_listed(place: Place) -> None:
-    """By the driver, and by each way to work."""
+    """The driver and each way to work on shards refuse it."""
     for load in ("fast", Shared, 100):
         with pytest.raises(ConfigurationError, match="load must be Shared, Adaptive or Fixed"):
             await place.spread(["o1"], load=load)
