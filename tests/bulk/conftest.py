@@ -12,7 +12,7 @@ from norce_order_async.sandbox import Sandbox
 
 @pytest.fixture(scope="package")
 def service() -> Iterator[Sandbox]:
-    """One for all of them: starting and stopping it takes longer than most tests."""
+    """One service for all tests, because starting and stopping it takes longer than most of them."""
     with Sandbox(token="sandbox-token", keep_requests=100) as sandbox:
         yield sandbox
 

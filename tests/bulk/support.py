@@ -36,7 +36,7 @@ def client_of(sandbox: Sandbox, **changes: Any) -> NorceOrderClient:
 
 
 async def new_orders(norce: NorceOrderClient, count: int) -> list[str]:
-    """Orders that may be removed, referenced and so on."""
+    """Create orders that may be removed or given a reference."""
     ids: list[str] = []
     for number in range(count):
         cart: CartDict = {
@@ -80,7 +80,7 @@ class Stub:
 
 
 async def list_only(job: Job, ids: list[str], action: Any) -> None:
-    """A journal with its list, as of a job that was killed before it sent anything."""
+    """Leave a journal that has its list, as of a job that was killed before it sent anything."""
 
     def begin_nothing(_: Workers[Any]) -> None:
         return None

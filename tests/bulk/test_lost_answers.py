@@ -1,4 +1,4 @@
-"""Items whose answer was lost: read before they are sent again, and reported as the read shows."""
+"""An item whose answer was lost is read before it is sent again, and the outcome is what the read shows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ONE_AT_A_TIME = Fixed(in_flight=1)
 
 
 class Service:
-    """Orders and their statuses; the first change of status is answered with a 503 with Retry-After.
+    """Orders and their statuses. The first change of status is answered with a 503 with Retry-After.
 
     Args:
         takes_effect: whether that change is made all the same.
@@ -50,7 +50,7 @@ class Service:
 
 
 async def run(stand_: Stand, ids: list[str], action: Any, journal: Path | None = None) -> tuple[Any, dict[str, Any]]:
-    """A job of one worker; its summary, and its outcomes by order."""
+    """Run a job of one worker. Returns its summary and its outcomes by order."""
     async with stand_.client, stand_.client.bulk(journal, load=ONE_AT_A_TIME) as job:
         outcomes = {outcome.key: outcome async for outcome in job.run(ids, action)}
     return job.summary, outcomes
@@ -58,7 +58,7 @@ async def run(stand_: Stand, ids: list[str], action: Any, journal: Path | None =
 
 @pytest.fixture
 def states(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
-    """The states in journals, by order."""
+    """Record the states that are written to journals, with the order of each."""
     written: list[tuple[str, str]] = []
     keys: dict[int, str] = {}
     record, record_result = Journal.record, Journal.record_result
@@ -81,7 +81,7 @@ def states(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
 async def test_an_item_in_doubt_stays_sent_and_is_read_after_the_wait(
     tmp_path: Path, states: list[tuple[str, str]], asked: str
 ) -> None:
-    """It had been done: nothing is sent again, and the others wait as well."""
+    """The change had been made, so nothing is sent again. The other orders wait as well."""
     service = Service(takes_effect=True, asked=asked)
     stand_ = stand(service)
     summary, outcomes = await run(stand_, ["o1", "o2"], actions.remove(), tmp_path / "journal")
@@ -93,7 +93,7 @@ async def test_an_item_in_doubt_stays_sent_and_is_read_after_the_wait(
 
 
 async def test_an_item_in_doubt_that_was_not_done_is_sent_again(tmp_path: Path, states: list[tuple[str, str]]) -> None:
-    """After the read that shows it, and not before."""
+    """It is sent after the read that shows so, and not before."""
     stand_ = stand(Service(takes_effect=False, asked="100"))
     _, outcomes = await run(stand_, ["o1"], actions.remove(), tmp_path / "journal")
     assert outcomes["o1"].verdict == "done"
@@ -102,8 +102,8 @@ async def test_an_item_in_doubt_that_was_not_done_is_sent_again(tmp_path: Path, 
 
 
 async def test_an_item_that_can_not_be_read_is_reported_at_once_and_the_job_waits_all_the_same() -> None:
-    """A function has no settle: its outcome is unknown, with the error. The service gets no further calls for the time
-    of the wait."""
+    """A function has no settle, so the outcome is unknown and holds the error. The service gets no further call
+    until the wait is over."""
     stand_ = stand(Service(takes_effect=True, asked="100"))
 
     async def remove(order: Order) -> None:
@@ -138,7 +138,8 @@ class LateDelete:
 
 @pytest.mark.parametrize("journaled", [False, True])
 async def test_a_deletion_that_lands_late_is_done(tmp_path: Path, journaled: bool) -> None:
-    """The read was too early, and the second request finds nothing: the first one had deleted it."""
+    """The read comes before the first request takes effect. The request that is sent again finds no order, because
+    the first had deleted it."""
     service = LateDelete()
     _, outcomes = await run(stand(service), ["o1"], actions.delete(), tmp_path / "j" if journaled else None)
     assert (outcomes["o1"].verdict, outcomes["o1"].error) == ("done", None)
@@ -146,7 +147,7 @@ async def test_a_deletion_that_lands_late_is_done(tmp_path: Path, journaled: boo
 
 
 async def test_an_order_that_never_existed_is_refused(tmp_path: Path) -> None:
-    """None of the first attempts was sent."""
+    """No earlier attempt was sent, so a 404 says that the order never existed."""
     service = LateDelete(exists=False, sent=False)
     _, outcomes = await run(stand(service), ["o1"], actions.delete(), tmp_path / "j")
     assert outcomes["o1"].verdict == "refused"
@@ -154,8 +155,8 @@ async def test_an_order_that_never_existed_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("state", "verdict"), [("sent", "done"), ("planned", "refused")])
 async def test_a_deletion_that_a_killed_run_had_sent(tmp_path: Path, state: str, verdict: str) -> None:
-    """The next run read it too early, and it is gone when the deletion is sent again; one that was never sent never
-    existed."""
+    """The next run reads the order before the deletion takes effect, sends it again and gets a 404. That is done if
+    the killed run had sent it. Otherwise the order never existed."""
     journal = tmp_path / "j"
     await run(stand(lambda _: answer(404, {"code": "order-not-found"})), ["o1"], actions.delete(), journal)
     connection = sqlite3.connect(journal)
@@ -169,7 +170,7 @@ async def test_a_deletion_that_a_killed_run_had_sent(tmp_path: Path, state: str,
 
 
 async def test_a_refused_deletion_that_is_retried_is_refused_again(tmp_path: Path) -> None:
-    """It took no effect the first time, so a 404 of the second says what it said before."""
+    """The first one took no effect, so a second 404 means the same as the first."""
     journal = tmp_path / "j"
     for _ in range(2):
         _, outcomes = await run(
@@ -181,8 +182,8 @@ async def test_a_refused_deletion_that_is_retried_is_refused_again(tmp_path: Pat
 
 @pytest.mark.parametrize(("lost_before", "verdict"), [(3, "done"), (0, "already done")])
 async def test_a_change_of_status_that_lands_late_is_done(lost_before: int, verdict: str) -> None:
-    """It was read too early, and refused when it is sent again because the order has the status by then. Without an
-    earlier request of ours it had the status before."""
+    """The read comes too early, and the change that is sent again is refused because the order has the status by
+    then. If no earlier request was lost, the order already had the status."""
     changes = 0
     reads = 0
 

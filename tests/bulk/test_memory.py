@@ -1,4 +1,4 @@
-"""Memory is bounded by the concurrency, not by the input."""
+"""The memory of a job grows with its concurrency, not with its input."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def resident() -> int:
 
 
 async def grown(count: int, journal: Path | None, duplicates: Literal["skip", "allow"] = "skip") -> tuple[int, int]:
-    """Bytes that a run adds after its first tenth, and how many outcomes there were."""
+    """The bytes that a run adds after its first tenth, and the number of outcomes."""
     seen = 0
     base = 0
     async with (
@@ -54,7 +54,7 @@ async def test_ten_thousand_items(tmp_path: Path, journaled: bool) -> None:
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("journaled", [False, True])
 async def test_a_million_items(tmp_path: Path, journaled: bool) -> None:
-    """Constant, if nothing has to be remembered."""
+    """Memory is constant if the job does not have to remember its orders."""
     growth, seen = await grown(1_000_000, tmp_path / "j" if journaled else None, "skip" if journaled else "allow")
     assert seen == 1_000_000
     assert growth < 20_000_000
@@ -63,7 +63,7 @@ async def test_a_million_items(tmp_path: Path, journaled: bool) -> None:
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
 async def test_a_million_items_that_are_remembered() -> None:
-    """24 bytes each at most."""
+    """Each of them takes 24 bytes at most."""
     growth, seen = await grown(1_000_000, None)
     assert seen == 1_000_000
     assert growth < 20_000_000 + 24 * 900_000

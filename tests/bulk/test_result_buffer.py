@@ -1,4 +1,4 @@
-"""Outcomes in the order in which their items were taken."""
+"""A result buffer gives outcomes in the order in which their items were taken."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def begun() -> ResultBuffer[None]:
 
 
 def test_outcomes_ahead_wait() -> None:
-    """Also for an item that went back, which keeps its place when it is taken again."""
+    """They also wait for an item that went back, which keeps its place when it is taken again."""
     buffer = begun()
     put(buffer, 1, 2)
     buffer.expect(ITEMS[0])
@@ -39,7 +39,7 @@ def test_outcomes_ahead_wait() -> None:
 
 
 def test_a_forgotten_item_is_not_waited_for() -> None:
-    """It comes in its new place."""
+    """When it is taken again it gets a new place."""
     buffer = begun()
     put(buffer, 1, 2)
     buffer.forget(ITEMS[0])
@@ -50,7 +50,7 @@ def test_a_forgotten_item_is_not_waited_for() -> None:
 
 
 def test_the_end_gives_all_outcomes() -> None:
-    """In order, without those that never came; and nothing once no task takes any."""
+    """They come in order, without those that are missing. A closed buffer accepts no further outcome."""
     buffer = begun()
     put(buffer, 3, 1)
     buffer.end()

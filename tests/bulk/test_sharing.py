@@ -1,4 +1,4 @@
-"""One run whose outcomes several tasks take: each outcome comes to exactly one of them."""
+"""Several tasks take the outcomes of one run, and each outcome comes to exactly one of them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ IDS = [f"o{number}" for number in range(60)]
 
 
 def service() -> Stand:
-    """Answers every request after a while."""
+    """A service that answers every request after a while."""
 
     def reply(request: WireRequest) -> Step:
         return answer(200, {"id": request.url.rpartition("/")[2]}, takes=0.1)
@@ -37,7 +37,7 @@ READING = actions.plain("read", read)
 
 
 async def late_ids(stand: Stand) -> AsyncIterator[str]:
-    """A source that takes its time."""
+    """A source that gives an id every 50 ms."""
     for order_id in IDS:
         await stand.clock.wait(0.05)
         yield order_id
@@ -51,7 +51,7 @@ async def take(run: AsyncIterator[Any], taken: list[str]) -> None:
 @pytest.mark.parametrize("journaled", [False, True])
 @pytest.mark.parametrize("takers", [1, 2, 8])
 async def test_each_outcome_comes_once(tmp_path: Path, takers: int, journaled: bool) -> None:
-    """Also while the run has not begun yet."""
+    """That also holds for tasks that ask before the run has begun."""
     stand = service()
     taken: list[str] = []
     journal = tmp_path / "j" if journaled else None
@@ -67,7 +67,7 @@ async def test_each_outcome_comes_once(tmp_path: Path, takers: int, journaled: b
 @pytest.mark.every_loop
 @pytest.mark.parametrize("journaled", [False, True])
 async def test_a_cancelled_task_takes_no_outcome_with_it(tmp_path: Path, journaled: bool) -> None:
-    """The first one, in which the run began, is cancelled while it begins; others later."""
+    """The task that began the run is cancelled while it begins, and others are cancelled later."""
     stand = service()
     taken: list[str] = []
     journal = tmp_path / "j" if journaled else None
@@ -86,7 +86,7 @@ async def test_a_cancelled_task_takes_no_outcome_with_it(tmp_path: Path, journal
 
 
 async def test_the_error_that_ends_the_run_is_raised_in_each_of_them() -> None:
-    """No task believes that the run was complete."""
+    """Otherwise a task would take the run for complete."""
     stand = service()
     raised: list[BaseException] = []
 
@@ -127,7 +127,7 @@ async def test_a_run_that_can_not_begin_is_reported_to_each_of_them() -> None:
 
 
 async def test_a_run_after_its_job_does_nothing() -> None:
-    """Its summary has the reason."""
+    """The summary has the reason."""
     stand = service()
     async with stand.client.bulk() as job:
         run = job.run(IDS, read)

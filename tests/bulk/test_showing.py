@@ -27,7 +27,7 @@ class Terminal(io.StringIO):
 
 
 class Notebook:
-    """Stands in for IPython: what was displayed, and how often it was updated."""
+    """A stand-in for IPython that records what was displayed and how often it was updated."""
 
     def __init__(self) -> None:
         self.shown: list[Any] = []
@@ -49,7 +49,7 @@ async def removed(norce: NorceOrderClient, ids: list[str]) -> list[str]:
 
 
 async def test_a_terminal_gets_one_line_that_ends_at_the_end(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every outcome goes through; the last state is the final one, and the next output begins on a new line."""
+    """The caller gets every outcome. The line shows the final counts, and the next output begins on a new line."""
     terminal = Terminal()
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 12)
@@ -109,7 +109,7 @@ def test_a_line_before_the_total_is_known() -> None:
 
 
 async def test_the_tables_of_a_summary_and_of_a_journal(sandbox: Sandbox, tmp_path: Path) -> None:
-    """Counts, reasons and the action; all texts are escaped."""
+    """They show counts and reasons, and escape all texts."""
     journal = tmp_path / "remove.journal"
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 3)

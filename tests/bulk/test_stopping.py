@@ -1,4 +1,4 @@
-"""Stopping a job, by call and by signal, before its work has begun and in the middle."""
+"""A call or a signal stops a job before its work has begun and in the middle."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ FEW = Fixed(in_flight=5)
 
 
 async def test_stopping(sandbox: Sandbox) -> None:
-    """Requests in flight may finish; nothing new is begun."""
+    """Requests in flight may finish. Nothing new is begun."""
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 30)
         outcomes: list[ItemOutcome[Any]] = []
@@ -114,7 +114,7 @@ async def test_stopping_now(sandbox: Sandbox) -> None:
 
 
 async def test_a_grace_that_ends(sandbox: Sandbox) -> None:
-    """Requests that have not finished by then are cut off."""
+    """Requests that are still in flight then are cut off."""
 
     async def forever(order: Order) -> None:
         job.stop()
@@ -128,7 +128,7 @@ async def test_a_grace_that_ends(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_one_signal_lets_requests_in_flight_finish(sandbox: Sandbox, number: signal.Signals) -> None:
-    """And begins nothing new."""
+    """The job begins nothing new."""
     told: list[Any] = []
 
     async def slow(order: Order) -> str:
@@ -149,7 +149,7 @@ async def test_one_signal_lets_requests_in_flight_finish(sandbox: Sandbox, numbe
 
 
 async def test_two_signals_stop_now(sandbox: Sandbox) -> None:
-    """Without waiting for the grace time."""
+    """The job does not wait for the grace time."""
     told: list[bool] = []
 
     async def endless(order: Order) -> None:
@@ -169,7 +169,8 @@ async def test_two_signals_stop_now(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("engine", ["auto", "httpx"])
 async def test_a_program_that_was_stopped_twice_need_not_wait_for_a_silent_write(engine: EngineName) -> None:
-    """Neither a timeout nor the service ends it: closing without grace does, and leaves no connection."""
+    """Neither a timeout nor the service ends the write. Closing the client without grace does, and leaves no
+    connection."""
     told: list[bool] = []
     outcomes: dict[str, ItemOutcome[Any]] = {}
 

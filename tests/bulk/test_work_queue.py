@@ -1,4 +1,4 @@
-"""The source of the next item, if items go back while the journal is read."""
+"""A work queue gives the next item although items go back while the journal is read."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ pytestmark = pytest.mark.anyio
 
 
 class Slow(Journal):
-    """Has one item in flight and one that is planned; the end of each list is told when it is let."""
+    """A journal with one item in flight and one that is planned. It answers at the end of a list only when a test
+    lets it."""
 
     def __init__(self) -> None:
         self.asked = anyio.Event()
@@ -39,7 +40,7 @@ class Slow(Journal):
 
 
 async def test_nothing_is_sent_while_an_item_is_still_to_be_settled() -> None:
-    """Also when it goes back while another worker finds that there is no other."""
+    """An item goes back while another worker finds that there is no other. The planned item still waits for it."""
     journal = Slow()
     queue = WorkQueue(journal, Notifier(), settling=True)
     first = await queue.next()
@@ -73,8 +74,8 @@ async def test_nothing_is_sent_while_an_item_is_still_to_be_settled() -> None:
 async def test_no_more_workers_than_items(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, items: int, workers: int, journaled: bool
 ) -> None:
-    """A job over one order starts one worker; a large job starts as many as its load allows, and half as many more with
-    a journal."""
+    """A job over one order starts one worker. A large job starts as many as its load allows, and half as many more
+    with a journal."""
     started: list[str] = []
     start = SendTasks.start
 

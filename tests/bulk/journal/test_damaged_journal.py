@@ -1,4 +1,4 @@
-"""Impossible contents of a journal are reported by file and row by all readers, and nothing is done with them."""
+"""Every reader reports impossible contents of a journal by file and row, and does nothing with them."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def damage_fact(path: Path, what: str) -> str:
 
 @pytest.fixture
 async def three(sandbox: Sandbox, journal: Path) -> Path:
-    """Three orders, the second of which was refused."""
+    """A journal of three orders, the second of which was refused."""
     await planned(sandbox, journal, ["o1", "o2", "o3"], actions.remove())
     damage(journal, "UPDATE item SET state = 'refused', changed = 1.0 WHERE number = 2")
     return journal
@@ -116,7 +116,7 @@ async def three(sandbox: Sandbox, journal: Path) -> Path:
 @pytest.mark.parametrize("reader", [read, results, again])
 @pytest.mark.parametrize("what", ROWS)
 async def test_a_damaged_item(three: Path, what: str, reader: Callable[[Path], None]) -> None:
-    """The error names the row; its contents may be personal data, and are not shown."""
+    """The error names the row. It does not show the contents, which may be personal data."""
     damage_row(three, what)
     if reader is read and what in SEEN_WHEN_READ:
         return
@@ -142,7 +142,7 @@ SEEN_WHEN_READ = {
 
 @pytest.mark.parametrize("what", ["unknown state", "empty state", "state of bytes", "state that is no UTF-8"])
 async def test_an_item_with_an_unknown_state_is_in_every_listing(three: Path, what: str) -> None:
-    """Whatever verdicts are asked for, so that no listing skips it."""
+    """Results report it whichever verdicts are asked for, so that none skips it."""
     damage_row(three, what)
     with pytest.raises(JournalError, match="row 2: its state"):
         list(read_results(three, ["done"]))
@@ -151,7 +151,7 @@ async def test_an_item_with_an_unknown_state_is_in_every_listing(three: Path, wh
 @pytest.mark.parametrize("state", ["planned", "sent"])
 @pytest.mark.parametrize("what", ROWS)
 async def test_a_job_does_not_go_on_past_a_damaged_item(sandbox: Sandbox, journal: Path, what: str, state: str) -> None:
-    """And not before it either: nothing is sent."""
+    """It does not do the items before it either: nothing is sent."""
     ids = ["o1", "o2", "o3"]
     await planned(sandbox, journal, ids, actions.remove())
     mark(journal, state, 3)
@@ -185,7 +185,7 @@ async def test_a_job_does_not_go_on_with_a_damaged_fact(sandbox: Sandbox, three:
 
 
 async def test_a_journal_that_lost_its_list_does_not_begin_again(sandbox: Sandbox, three: Path) -> None:
-    """It would do everything a second time."""
+    """If it did, it would do everything a second time."""
     damage(three, "DELETE FROM fact WHERE name = 'listed'")
     async with client_of(sandbox) as norce:
         with pytest.raises(JournalError, match="row 2: it was acted on"):
@@ -199,7 +199,7 @@ async def test_a_journal_that_lost_its_list_does_not_begin_again(sandbox: Sandbo
 @pytest.mark.parametrize("command", ["status", "results", "retry"])
 @pytest.mark.parametrize("what", ["unknown state", "asked is no JSON", "sent is a text", "state that is no UTF-8"])
 async def test_the_commands_report_it(three: Path, what: str, command: str) -> None:
-    """In one line, with the exit code of bad input."""
+    """They name the row and exit with the code of bad input."""
     damage_row(three, what)
     arguments = ["--only", "refused"] if command == "retry" else []
     done = inside("bulk", command, str(three), *arguments)

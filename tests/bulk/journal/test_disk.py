@@ -1,4 +1,4 @@
-"""A full disk, or a folder without the right to write: a clear error, and nothing is sent that is not in the
+"""A full disk or a folder without the right to write leads to a clear error, and nothing is sent that is not in the
 journal."""
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def journal(tmp_path: Path) -> Path:
 
 
 async def test_a_disk_that_becomes_full(sandbox: Sandbox, journal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """SQLite reports it and the job stops; items that could not be marked as sent were not sent, and with space it
-    continues."""
+    """SQLite reports it and the job stops. Items that could not be marked as sent were not sent. With space again,
+    the job continues."""
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 40)
         async with norce.bulk(journal, load=FEW) as job:
@@ -92,7 +92,7 @@ PROGRAM = """
 @pytest.mark.skipif(sys.platform == "win32", reason="needs the operating system's limit on a file's length")
 @pytest.mark.parametrize("room", [0, 30_000])
 def test_a_write_that_fails_in_its_middle(sandbox: Sandbox, tmp_path: Path, room: int) -> None:
-    """The operating system's own limit, in a process of its own: while it lists, and in the middle of the work."""
+    """A limit of the operating system makes a process of its own fail while it lists or in the middle of the work."""
     import anyio
 
     async def prepare() -> list[str]:
@@ -144,7 +144,7 @@ def test_a_write_that_fails_in_its_middle(sandbox: Sandbox, tmp_path: Path, room
 
 @contextmanager
 def without_rights() -> Generator[None]:
-    """Root may write everywhere, so be another user for a moment."""
+    """Become another user for a moment, because root may write everywhere."""
     if sys.platform == "win32" or os.geteuid() != 0:
         yield
         return
@@ -157,7 +157,7 @@ def without_rights() -> Generator[None]:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder that others may read; pytest's own are private."""
+    """A folder that others may read, because those of pytest are private."""
     with tempfile.TemporaryDirectory() as made:
         os.chmod(made, 0o755)
         yield Path(made)
@@ -166,7 +166,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="rights of another kind")
 async def test_a_read_only_folder_is_refused(sandbox: Sandbox, folder: Path) -> None:
-    """Before anything is sent, for a new journal and for an existing one, which stays as it is."""
+    """That holds for a new journal and for an existing one, which stays as it is. Nothing is sent."""
     begun, fresh = folder / "begun", folder / "fresh"
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 2)
@@ -187,7 +187,6 @@ async def test_a_read_only_folder_is_refused(sandbox: Sandbox, folder: Path) -> 
 
 
 async def test_a_missing_folder_is_refused(sandbox: Sandbox, tmp_path: Path) -> None:
-    """Before anything is sent."""
     async with client_of(sandbox) as norce:
         with pytest.raises(JournalError, match="No such file"):
             await norce.bulk(tmp_path / "missing" / "j").__aenter__()

@@ -1,4 +1,4 @@
-"""A job that is killed at random moments, over a service that loses answers and rejects requests."""
+"""A job is killed at random moments while the service loses answers and rejects requests."""
 
 from __future__ import annotations
 
@@ -30,10 +30,9 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 class Allowance:
-    """Lets a number of requests pass, if one is set; the others get no answer, and the service does not see them.
+    """Lets a number of requests pass, if one is set. The others get no answer, and the service does not see them.
 
-    So a job does not get further than that, however late it is killed.
-    """
+    A job that is killed late therefore does not get further than that."""
 
     def __init__(self) -> None:
         self.left: int | None = None
@@ -52,7 +51,8 @@ BOTH = FaultPlan(
         FaultRule(LoseAnswer(), WRITES, share=0.05),
     )
 )
-"""One in twenty of the answers is lost; two hundred requests a second, so that thousands end in time."""
+"""The service loses one in twenty of the answers. It allows two hundred requests a second, so that thousands end in
+time."""
 
 
 def run_once(sandbox: Sandbox, proxy: Proxy, journal: Path, ids: Path, kill_after: int | None) -> bool:
@@ -118,7 +118,7 @@ def kill_often(sandbox: Sandbox, folder: Path, *, orders: int, kills: int, fault
     ids=["lost-answers", "rate-limited", "chaos", "both"],
 )
 def test_every_order_is_changed_exactly_once(sandbox: Sandbox, tmp_path: Path, faults: FaultPlan, orders: int) -> None:
-    """By the service's own log, however often the job is killed."""
+    """The service's own log shows it, however often the job is killed."""
     kill_often(sandbox, tmp_path, orders=orders, kills=5, faults=faults)
 
 
@@ -130,5 +130,4 @@ def test_every_order_is_changed_exactly_once(sandbox: Sandbox, tmp_path: Path, f
     ids=["lost-answers", "rate-limited", "both"],
 )
 def test_two_hundred_kills_in_a_row(sandbox: Sandbox, tmp_path: Path, faults: FaultPlan) -> None:
-    """Over thousands of orders."""
     kill_often(sandbox, tmp_path, orders=5000, kills=200, faults=faults)

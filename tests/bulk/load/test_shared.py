@@ -1,4 +1,4 @@
-"""A member's part of a rate that several share: never more than its part, and nothing once the part is old."""
+"""A member of a shared rate never sends more than its part, and nothing once the part is old."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Member:
-    """A member whose beats are made by hand."""
+    """A member whose beats a test makes by hand."""
 
     def __init__(self, clock: FakeClock, max_in_flight: int = 100) -> None:
         self.clock = clock
@@ -38,7 +38,7 @@ class Member:
         self.share.heard(Beat(rate, others, counts, paused), self.clock.monotonic())
 
     async def send(self, until: float) -> None:
-        """As fast as it may, with answers at once."""
+        """Send as fast as it may, with answers at once."""
         with self.clock.move_on_after(until - self.clock.passed):
             while True:
                 await self.limiter.acquire(None)
@@ -51,7 +51,7 @@ class Member:
 
 
 async def test_nothing_is_sent_before_a_beat_that_counts() -> None:
-    """From then on all members share the rate."""
+    """From that beat on all members share the rate."""
     clock = FakeClock()
     member = Member(clock)
     async with anyio.create_task_group() as group:
@@ -70,7 +70,7 @@ async def test_nothing_is_sent_before_a_beat_that_counts() -> None:
 
 
 async def test_a_part_that_got_no_beat_is_not_used() -> None:
-    """It ends before the others stop counting this member."""
+    """A part ends before the others stop counting this member."""
     clock = FakeClock()
     member = Member(clock)
     member.beat()
@@ -83,7 +83,7 @@ async def test_a_part_that_got_no_beat_is_not_used() -> None:
 
 
 async def test_a_part_that_grows_wakes_waiting_callers() -> None:
-    """Also one that was to wait for ten seconds."""
+    """A caller that would have waited for ten seconds is woken too."""
     clock = FakeClock()
     member = Member(clock)
     async with anyio.create_task_group() as group:
@@ -96,7 +96,7 @@ async def test_a_part_that_grows_wakes_waiting_callers() -> None:
 
 
 async def test_the_burst_is_divided_too() -> None:
-    """A rested member sends a twentieth of a second's part at once, and at least one."""
+    """A rested member sends at once what its part allows in 50 ms, and at least one request."""
     clock = FakeClock()
     for others, at_once in ((0, 5), (1, 2), (9, 1), (99, 1)):
         member = Member(clock)
@@ -142,7 +142,7 @@ async def test_a_pause_of_another_member() -> None:
 
 
 async def test_a_pause_is_reported_at_once_and_once() -> None:
-    """Also one that is longer than a call waits; a pause that others reported is not reported again."""
+    """A pause that is longer than a call would wait is reported too. A pause that others reported is not."""
     clock = FakeClock()
     member = Member(clock)
     member.beat()

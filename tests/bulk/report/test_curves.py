@@ -1,4 +1,4 @@
-"""The load of a job in a database: one sample a second for all its runs, and never too many."""
+"""A job in a database has at most one sample of its load a second, for all its runs together, and never too many."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MOST = 64
 
 
 class Seconds:
-    """The database's clock and this process's, which a test moves."""
+    """The clocks of the database and of this process, which a test moves."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1_800_000_000.0
@@ -51,7 +51,7 @@ def seconds(monkeypatch: pytest.MonkeyPatch) -> Seconds:
 
 @pytest.fixture
 def journal(postgres: str) -> PostgresJournal:
-    """Of a job that is listed."""
+    """The journal of a job that is listed."""
     journal = PostgresJournal(postgres, "close")
     store = PostgresStore(journal)
     store.take()
@@ -74,7 +74,7 @@ def job_of(connection: psycopg.Connection[Any]) -> int:
 def test_a_sample_is_the_sum_of_all_runs(
     journal: PostgresJournal, connection: psycopg.Connection[Any], seconds: Seconds
 ) -> None:
-    """Each adds to a second once, and not to the one in which it begins."""
+    """Each run adds to a second once. It adds nothing to the second in which it begins."""
     one, other = Load(limit=5, in_flight=3), Load(limit=2**63 - 1, in_flight=4)
     curves_of_both = [Curve(one), Curve(other)]
     job = job_of(connection)
@@ -101,7 +101,7 @@ def test_there_are_never_too_many(
     seconds: Seconds,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """All runs take them half as often when every other one was dropped."""
+    """When every other sample was dropped, all runs take samples half as often."""
     monkeypatch.setattr(curves, "SLOTS", MOST)
     both = [Curve(Load()), Curve(Load())]
     job = job_of(connection)
@@ -125,7 +125,8 @@ def test_there_are_never_too_many(
 def test_a_sample_that_can_not_be_added_harms_nobody(
     journal: PostgresJournal, connection: psycopg.Connection[Any], seconds: Seconds
 ) -> None:
-    """Such as where another run froze while it added to the same second: the lease is renewed by the same thread."""
+    """Another run may freeze while it adds to the same second. The thread that adds samples also renews the lease,
+    so it must not wait."""
     job = job_of(connection)
     mine = Curve(Load())
     mine.take(connection, job)
@@ -145,7 +146,7 @@ def test_a_sample_that_can_not_be_added_harms_nobody(
 
 
 async def test_a_job_in_a_database_has_curves(sandbox: Sandbox, postgres: str) -> None:
-    """Its report shows the limit and how long it was held back, as that of a job in a file."""
+    """Its report shows the limit and the time it was held back, as that of a job in a file does."""
     journal = PostgresJournal(postgres, "curves")
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 6)

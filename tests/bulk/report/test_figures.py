@@ -14,7 +14,8 @@ from .made import Done, journal_of
 
 
 def test_counts_over_time_add_up_however_long_the_job_was(tmp_path: Path) -> None:
-    """A second, an hour or a month: nothing is lost where buckets become one, and there are never too many."""
+    """A job may take a second, an hour or a month. Merging buckets loses nothing, and there are never too many
+    buckets."""
     drawn = random.Random(7)
     for length in (1, 3_600, 30 * 86_400):
         moments = [drawn.uniform(0, length) for _ in range(3_000)]

@@ -1,4 +1,4 @@
-"""The page of a report: complete, safe for any text of the service, and made by the command and in notebooks."""
+"""The page of a report is complete and safe for any text of the service. The command and notebooks show it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def job(folder: Path, said: str = "sold out", key: str = "o") -> Path:
 
 
 class Elements(HTMLParser):
-    """The elements, roughly as a browser would read them."""
+    """The elements of a page, roughly as a browser would read them."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ def test_texts_of_the_service_and_ids_are_escaped(tmp_path: Path) -> None:
 
 
 def test_only_its_owner_can_read_a_page(tmp_path: Path) -> None:
-    """As with the journal, whose texts of the service it quotes."""
+    """A page quotes texts of the service, as a journal does, so it has the same rights."""
     file = tmp_path / "a.html"
     html_report(journal_of(tmp_path / "a.journal", [Done("o1", 1.0, 2.0)])).write(file)
     assert file.stat().st_mode & 0o777 == 0o600
@@ -90,7 +90,7 @@ def test_only_its_owner_can_read_a_page(tmp_path: Path) -> None:
 
 @contextmanager
 def _room(size: int) -> Generator[None]:
-    """No file of this process may grow beyond this many bytes, as on a disk that is nearly full."""
+    """Let no file of this process grow beyond this many bytes, as on a disk that is nearly full."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -100,7 +100,7 @@ def _room(size: int) -> Generator[None]:
 
 
 def test_a_page_that_does_not_fit_on_the_disk_leaves_nothing_behind(tmp_path: Path) -> None:
-    """Neither half of the page, nor damage to an existing page of that name."""
+    """No half page is left, and an existing page of that name stays as it was."""
     report, file = html_report(job(tmp_path)), tmp_path / "out.html"
     before = sorted(tmp_path.iterdir())
     with _room(10_000), pytest.raises(ConfigurationError, match=r"out\.html can't be written: File too large"):

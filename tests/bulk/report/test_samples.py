@@ -1,4 +1,4 @@
-"""Samples of a job's load: bounded, in order, and written together with other writes."""
+"""Samples of a job's load are bounded and in order, and the journal writes them together with other facts."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Seconds:
 
 
 def test_there_are_never_too_many_and_they_stay_in_order(clock: Seconds) -> None:
-    """Over a day, in two runs: the journal holds what a program would read after each write."""
+    """Two runs take samples over a day, and what a program would read from the journal meanwhile is in order."""
     facts: dict[str, Any] = {}
     sampler = Sampler(Load())
     for second in range(86_400):

@@ -38,7 +38,7 @@ class Cluster:
 
 @contextmanager
 def cluster(folder: Path, *, workers: int, env: Mapping[str, str]) -> Generator[Cluster]:
-    """A cluster of its own, whose processes are gone at the end."""
+    """Start a cluster, and end its processes afterwards."""
     folder.mkdir()
     file = folder / "scheduler.json"
     started: list[subprocess.Popen[bytes]] = []

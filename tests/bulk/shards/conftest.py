@@ -30,6 +30,6 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def threads() -> Iterator[ThreadPoolExecutor]:
-    """The cheapest executor: workers are threads, with a loop and a client each."""
+    """The cheapest executor: its workers are threads, each with a loop and a client."""
     with ThreadPoolExecutor(3) as executor:
         yield executor

@@ -1,4 +1,4 @@
-"""What tests of exports over shards share: what the folder of one holds."""
+"""Shared by the tests of exports over shards: the contents of an export's folder."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def manifest(folder: Path) -> Mapping[str, Any]:
 
 
 def ids_in(folder: Path) -> list[str]:
-    """The orders in the parts that the manifest names, each of which is as the manifest says; sorted."""
+    """The sorted ids of the orders in the parts. Fails if a part is not as the manifest says."""
     said = manifest(folder)
     found: list[str] = []
     for part in said["parts"]:
@@ -39,7 +39,7 @@ def parts_in(folder: Path) -> list[str]:
 
 
 def names_in(folder: Path) -> list[str]:
-    """What programs that read a folder as one table see."""
+    """The files that programs see which read a folder as one table."""
     return sorted(path.name for path in folder.iterdir() if not path.name.startswith((".", "_")))
 
 
@@ -48,7 +48,7 @@ def hidden_in(folder: Path) -> list[str]:
 
 
 def written(folder: Path) -> dict[str, int]:
-    """When each of its files was written last."""
+    """When each of the folder's files was last written."""
     return {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
 
 

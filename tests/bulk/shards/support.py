@@ -22,7 +22,7 @@ FEW = Fixed(in_flight=3)
 
 @dataclass(frozen=True)
 class Place:
-    """The place of a test's job, and how its workers call the service."""
+    """Where the job of a test is, and how its workers call the service."""
 
     sandbox: Sandbox
     recipe: Recipe
@@ -53,7 +53,7 @@ class Gone(ThreadPoolExecutor):
 
 
 async def listed(place: Place, ids: list[str], **changes: Any) -> None:
-    """The job is listed, and its driver is dead."""
+    """List the job with a driver that then dies."""
     with Gone() as gone, pytest.raises(JournalError, match=r"takes no shards \(KeyError\): run the same program again"):
         await place.spread(ids, on=gone, **changes)
     assert read_journal(place.journal).counts == {"planned": len(ids)}
@@ -75,8 +75,8 @@ anyio.run(main, *sys.argv[1:])
 
 
 def worker(place: Place, in_flight: int | None = FEW.in_flight, *, first: str = "") -> Program:
-    """A process that takes shards by itself. With None it has the load that the job was given. It runs the code
-    ``first`` before anything else."""
+    """Start a process that takes shards by itself. It has the load that the job was given if ``in_flight`` is None.
+    It runs the code ``first`` before anything else."""
     arguments = [place.recipe.to_json(), place.journal.dsn, place.journal.job, str(in_flight or "")]
     return OURS.start(first + WORKER, *arguments, stdout=DEVNULL, cwd=ROOT)
 

@@ -1,4 +1,4 @@
-"""Shards run by Dask: a real cluster of processes, with workers and schedulers that are killed."""
+"""Dask runs shards on a real cluster of processes, whose workers and schedulers are killed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ONE = Fixed(in_flight=1)
 
 
 def untyped(module: str) -> Any:
-    """Dask has types of its own, but not on everything."""
+    """Import a module of Dask, which has types for only some of its names."""
     return import_module(module)
 
 
@@ -63,7 +63,8 @@ def workers(cluster: Any) -> Iterator[Executor]:
 
 @pytest.mark.parametrize(("count", "kills"), [(160, 1), pytest.param(1600, 4, marks=pytest.mark.soak)])
 async def test_workers_that_are_killed(place: Place, workers: Executor, count: int, kills: int) -> None:
-    """While they send, over a service that loses answers: each order once, and none is left unknown."""
+    """They are killed while they send, and the service loses answers. Each order is done once, and none is left
+    unknown."""
     ids = await orders(place.sandbox, count)
     place.sandbox.faults.play(READY["lost-answers"])
     killed = set[int]()
@@ -86,8 +87,8 @@ async def test_workers_that_are_killed(place: Place, workers: Executor, count: i
 
 
 async def test_a_scheduler_that_is_killed(place: Place, workers: Executor, tmp_path: Path) -> None:
-    """Its driver gets an error of ours, and its workers continue with their shards. The same program finishes on a
-    second cluster, each order once."""
+    """Its driver gets a ``JournalError``. The same program finishes on a second cluster, and each order is done
+    once."""
     client_of = untyped("distributed").Client
     ids = await orders(place.sandbox, 160)
     env = {"NORCE_TOKEN": place.sandbox.token}
@@ -112,7 +113,7 @@ async def test_a_scheduler_that_is_killed(place: Place, workers: Executor, tmp_p
 
 
 async def test_equal_shards_run_again(place: Place, workers: Executor) -> None:
-    """Dask gives a task that it has run before the old result; a job that is spread again runs."""
+    """Dask returns the old result for a task that it has run before. A job that is spread again runs all the same."""
     ids = await orders(place.sandbox, 5)
     kept: list[Future[Any]] = []
 
@@ -132,7 +133,7 @@ async def test_equal_shards_run_again(place: Place, workers: Executor) -> None:
 async def test_an_error_that_would_repeat_is_tried_once(
     place: Place, workers: Executor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Although Dask repeats a task that raises ten times."""
+    """Dask would run a task that raises ten more times."""
     ids = await orders(place.sandbox, 5)
     calls = len(place.sandbox.requests)
     monkeypatch.setenv("WRONG_TOKEN", "another")
@@ -147,7 +148,7 @@ async def test_an_error_that_would_repeat_is_tried_once(
 
 
 async def test_an_export(place: Place, workers: Executor, tmp_path: Path) -> None:
-    """Into a folder that the driver and all workers see."""
+    """The driver and all workers see its folder."""
     ids, folder = await orders(place.sandbox, 12), tmp_path / "orders"
     report = await place.spread(ids, actions.export(folder, format="parquet"), on=workers, shards=3)
     assert (report.manifest, ids_in(folder)) == (folder / "_manifest.json", sorted(ids))

@@ -1,4 +1,4 @@
-"""Programs of docs/spread.md that run shards by other means, each in a process of its own."""
+"""Programs of docs/spread.md run shards by other means, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def ran(folder: Path, program: str, env: dict[str, str]) -> str:
 
 @pytest.mark.parametrize(("name", "program"), [("celery_shards.py", CELERY), ("taskiq_shards.py", TASKIQ)])
 async def test_queues(place: Place, tmp_path: Path, name: str, program: str) -> None:
-    """With their brokers in memory; a shard that comes twice does no harm."""
+    """The brokers are in memory. A shard that comes twice does no harm."""
     ids = await orders(place.sandbox, 12)
     report = await list_shards(place.recipe, ids, actions.remove(), journal=place.journal, shards=4)
     assert (report.left, effects(place.sandbox).total()) == (12, 0)

@@ -1,4 +1,4 @@
-"""Workers, drivers and the database of a split job die or freeze: by the service's log each order is changed once."""
+"""Workers, drivers and the database of a split job die or freeze. The service's log shows one change for each order."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def sends(one: Program, place: Place) -> bool:
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 @pytest.mark.parametrize("rounds", ROUNDS)
 async def test_workers_that_are_killed_and_frozen(place: Place, rounds: int) -> None:
-    """One is killed in the middle; another is frozen past its lease, and continues when its shard has been taken over.
-    Answers are lost besides."""
+    """One worker is killed in the middle. Another is frozen past its lease, and continues when its shard has been
+    taken over. The service loses answers meanwhile."""
     place.sandbox.faults.play(READY["lost-answers"])
 
     def run(place: Place) -> None:
@@ -70,8 +70,8 @@ async def test_workers_that_are_killed_and_frozen(place: Place, rounds: int) -> 
 
 @pytest.mark.in_turn("anyio_backend")
 async def test_a_database_that_restarts_in_the_middle(place: Place, threads: ThreadPoolExecutor) -> None:
-    """Twice, the second time after a crash. Within the lease the workers go on by themselves. The loop makes no
-    difference to a store, which has a thread of its own."""
+    """It restarts twice, the second time after a crash. Workers continue by themselves within the lease. The loop
+    makes no difference to a store, which has a thread of its own."""
     ids = await orders(place.sandbox, 300)
     with PostgresServer() as server:
         there = replace(place, journal=PostgresJournal(server.dsn(), "restarted", lease=30.0))
@@ -91,8 +91,8 @@ async def test_a_database_that_restarts_in_the_middle(place: Place, threads: Thr
 
 @pytest.mark.in_turn("anyio_backend")
 async def test_two_drivers_at_once(place: Place, threads: ThreadPoolExecutor) -> None:
-    """One lists the job, and the other gets an error that another run has it; when it is run again, both run its
-    shards. The loop makes no difference: the drivers meet in the database."""
+    """One driver lists the job, and the other gets an error that another run has it. When it runs again, both run
+    the shards. The loop makes no difference, because the drivers meet in the database."""
     ids = await orders(place.sandbox, 60)
     reports: list[JournalReport] = []
 

@@ -1,4 +1,4 @@
-"""How another process makes the same client: no secret travels."""
+"""A recipe says how another process makes the same client, and holds no secret."""
 
 # pyright: reportPrivateUsage=false
 from __future__ import annotations
@@ -45,7 +45,7 @@ def a_client(**changes: Any) -> NorceOrderClient:
 
 
 def test_it_holds_no_token() -> None:
-    """Neither as an object, nor pickled, nor as text; and comes back the same."""
+    """Its repr, its pickle and its JSON have no token, and the last two restore an equal recipe."""
     recipe = a_client(adapter_id="erp").recipe()
     assert recipe == Recipe(base_url="https://orders.example/x", merchant="acme", channel="se", adapter_id="erp")
     assert TOKEN not in repr(recipe) + recipe.to_json() + repr(pickle.dumps(recipe))
@@ -58,7 +58,7 @@ def test_it_describes_the_view_that_makes_it() -> None:
 
 @pytest.mark.parametrize("token", [TOKEN, f"Bearer {TOKEN}", "env:", "env:A B", "provider:a", "provider:a:b:c", ""])
 def test_one_with_a_secret_is_refused(token: str) -> None:
-    """Without the secret in the error."""
+    """The error does not show the secret."""
     with pytest.raises(ConfigurationError, match="holds no token") as raised:
         a_client().recipe(token=token)
     assert TOKEN not in str(raised.value)
@@ -71,7 +71,7 @@ def test_headers_do_not_travel() -> None:
 
 @pytest.mark.anyio
 async def test_an_own_engine_does_not_travel() -> None:
-    """Its workers would send in another way than the client."""
+    """Workers would send in another way than the client, so the recipe is refused."""
     async with httpx.AsyncClient(verify=NO_TLS) as theirs, a_client(http_client=theirs) as norce:
         with pytest.raises(ConfigurationError, match="holds no engine and no http_client"):
             norce.recipe()

@@ -1,4 +1,4 @@
-"""One job on several workers: listed once, each order once, one report, whichever process dies."""
+"""A job on several workers is listed once, does each order once and has one report, whichever process dies."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def test_every_order_once_and_one_report(place: Place, threads: ThreadPool
 
 
 async def test_the_same_program_again_does_nothing_twice(place: Place, threads: ThreadPoolExecutor) -> None:
-    """And other orders, another action or another number of shards are refused."""
+    """Other orders, another action or another number of shards are refused."""
     ids = await orders(place.sandbox, 20)
     for _ in range(2):
         assert (await place.spread(ids, on=threads)).counts == {"confirmed": 20}
@@ -69,7 +69,7 @@ async def test_the_same_program_again_does_nothing_twice(place: Place, threads: 
 
 
 async def test_processes_of_this_machine(place: Place) -> None:
-    """The default without an executor; no process of it is left."""
+    """They are the default when no executor is given."""
     ids = await orders(place.sandbox, 30)
     report = await place.spread(ids, shards=4)
     assert report.counts == {"confirmed": 30}
@@ -93,7 +93,7 @@ async def test_workers_that_take_shards_by_themselves(place: Place) -> None:
 
 
 async def test_the_plain_function_underneath(place: Place) -> None:
-    """Only with texts, any number of times."""
+    """``run_shard`` takes only texts and a number, and running a shard again does no harm."""
     ids = await orders(place.sandbox, 20)
     await listed(place, ids)
     url = place.journal.url
@@ -130,7 +130,8 @@ async def test_workers_that_can_not_begin(place: Place, threads: ThreadPoolExecu
 async def test_an_engine_that_does_not_ask_before_the_first_byte_is_refused(
     place: Place, threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By the driver before it lists, by each worker, and by a job with its own journal of this kind."""
+    """The driver refuses it before it lists. A worker refuses it too, and so does a job with such a journal of its
+    own."""
     ids = await orders(place.sandbox, 5)
     async with httpx.AsyncClient(verify=NO_TLS) as theirs, client_of(place.sandbox, http_client=theirs) as norce:
         with pytest.raises(ConfigurationError, match="can't be held back right before it sends"):
@@ -152,7 +153,7 @@ async def test_an_engine_that_does_not_ask_before_the_first_byte_is_refused(
 
 
 async def test_production_needs_permission(place: Place, threads: ThreadPoolExecutor) -> None:
-    """Before anything is listed."""
+    """The error comes before anything is listed."""
     recipe = Recipe(base_url="https://acme.api-se.norce.tech/checkout/order", merchant="acme", channel="se")
     with pytest.raises(ConfigurationError, match=r"would change 1 orders .* in production"):
         await spread(recipe, ["o1"], actions.remove(), journal=place.journal, shards=2, on=threads)
@@ -161,7 +162,7 @@ async def test_production_needs_permission(place: Place, threads: ThreadPoolExec
 
 
 async def test_a_worker_whose_executor_lost_it(place: Place) -> None:
-    """Its driver says so, and what it holds is as it was."""
+    """The driver reports it, and the orders of its shard are still to do."""
     ids = await orders(place.sandbox, 10)
 
     class Broken(ThreadPoolExecutor):
@@ -179,7 +180,7 @@ async def test_a_worker_whose_executor_lost_it(place: Place) -> None:
 async def test_a_token_that_is_refused_ends_it(
     place: Place, threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the error itself."""
+    """The driver raises the error of the service."""
     ids = await orders(place.sandbox, 10)
     await listed(place, ids)
     monkeypatch.setenv("NORCE_TOKEN", "another")
