@@ -1,12 +1,12 @@
-"""An order service that counts effects; its mode decides what becomes of a write, and when.
+"""An order service that counts effects. Its mode decides what becomes of a write, and when.
 
 It shares nothing with the local order service, which answers when it has acted and keeps cart references unique. This
-one commits late, looks for a taken reference too early or not at all, and says 503 after the effect. It runs on a
+one commits late, checks for a taken reference too early or not at all, and answers 503 after the effect. It runs on a
 thread and an event loop of its own and speaks HTTP/1.1 over a socket, so clients on any loop meet the same service.
 
-How late a write is committed is drawn in settling pauses of the client, and told by the requests that come for the same
-thing: with the default numbers each of those comes at a known moment. So what is counted depends on no clock, and comes
-out the same on any machine.
+How late a write is committed is drawn in settling pauses of the client. The service derives the time from the requests
+that come for the same thing: with the default numbers each of those comes at a known moment. So the counts depend on no
+clock and are the same on any machine.
 """
 
 from __future__ import annotations
@@ -44,16 +44,16 @@ class Mode(enum.Enum):
     """What becomes of the writes that go wrong."""
 
     LATE_COMMIT = "late-commit"
-    """The connection is closed without an answer, and the write is committed late. Whether a cart reference is taken is
-    decided by the commit."""
+    """The connection is closed without an answer, and the write is committed late. The commit decides whether a cart
+    reference is taken."""
     ARRIVAL_CHECK = "arrival-check"
-    """The same, but whether a cart reference is taken is decided when the request arrives."""
+    """The same, but the arrival of the request decides whether a cart reference is taken."""
     NOT_UNIQUE = "not-unique"
-    """No answer either; half of it is committed at once, half late, and no cart reference is ever taken."""
+    """No answer either. Half of the writes are committed at once and half late. No cart reference is ever taken."""
     EFFECT_THEN_503 = "effect-then-503"
-    """Committed, and answered with a 503 with Retry-After."""
+    """The write is committed, and answered with a 503 with Retry-After."""
     SLOW_FORK = "slow-fork"
-    """Committed at once; answers about what is called ``held…`` wait for ``/release``."""
+    """The write is committed at once. Answers about what is called ``held…`` wait for ``/release``."""
 
 
 @dataclass
@@ -84,7 +84,7 @@ class Answer:
 
 
 Commit = Callable[[], Answer]
-"""Makes the change, or finds that it can't be made any more, and reports it."""
+"""Makes the change, or finds that it can't be made any more. Its answer says which."""
 
 _CONFLICT = Answer("409 Conflict", {"code": "conflict", "message": "an order with this cart reference is there"})
 _MISSING = Answer("404 Not Found", {"code": "notFound", "message": "not there"})
@@ -111,15 +111,15 @@ class _Late:
 
 
 class CountingService:
-    """Serves from entering it to leaving it, at ``base_url``.
+    """A service at ``base_url`` from entering the object to leaving it.
 
     Args:
-        mode: what happens to some of the writes.
-        share: of the writes that it happens to.
+        mode: what becomes of some of the writes.
+        share: the share of the writes that it happens to.
         late: settling pauses between which late writes are committed, evenly.
-        seed: of what is drawn; each write of a thing has its own draw, whatever comes between.
+        seed: the seed of what is drawn; each write of a thing has its own draw, whatever comes between.
         together: how many held answers ``/all-held`` waits for.
-        tls: serves over TLS with this.
+        tls: the context to serve TLS with.
     """
 
     def __init__(
@@ -135,9 +135,9 @@ class CountingService:
         self.mode = mode
         self.effects = Effects()
         self.shown: defaultdict[str, set[str]] = defaultdict(set)
-        """Ids of the orders that look-ups by a cart reference were shown."""
+        """Ids of the orders that look-ups by a cart reference returned."""
         self.failures: list[Exception] = []
-        """Errors here that are not part of the mode; leaving the service raises them."""
+        """Errors of this service that are not part of the mode. Leaving the service raises them."""
         self._share = share
         self._between = late
         self._seed = seed
@@ -158,7 +158,7 @@ class CountingService:
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._port}/checkout/order"
 
     def put_order(self, reference: str) -> str:
-        """Add an order without a request; returns its id."""
+        """Add an order without a request. Returns its id."""
         return self._insert({"cart": {"reference": reference}})
 
     def settle(self) -> None:

@@ -2,7 +2,7 @@
 
     python -m tests.chaos.counts [--only MODE ...] [--write-docs]
 
-Nothing in it depends on time, so the table comes out the same on every machine; ``--write-docs`` puts it into
+Nothing in it depends on time, so the table is the same on every machine. ``--write-docs`` puts it into
 ``docs/reliability.md``.
 """
 
@@ -34,9 +34,9 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reliability.md"
 BLOCK = "counts"
 EACH = 100
-"""Things that are called for on each wire."""
+"""The number of things that calls are made for on each wire."""
 TOGETHER = 10
-"""The same if answers are held: as many in the child."""
+"""The same number if answers are held. The child has as many."""
 WIRES: tuple[tuple[str, EngineName], ...] = (("asyncio", "aiohttp"), ("asyncio", "httpx"), ("trio", "httpx"))
 """Event loops, with the engines that they can have."""
 COLUMNS = (
@@ -82,7 +82,7 @@ ROWS: tuple[Row, ...] = (
 
 
 def counted(row: Row, each: int, wires: Iterable[tuple[str, EngineName]] = WIRES, **changes: Any) -> Count:
-    """The count of calls for a number of things on each wire; ``changes`` are the service's arguments."""
+    """Count the calls for a number of things on each wire. ``changes`` are arguments of the service."""
     calls, count = CALLS[row.calls], Count()
     for seed, (loop, engine) in enumerate(wires):
         if row.mode is Mode.SLOW_FORK:
@@ -102,7 +102,7 @@ def count_all(rows: Iterable[Row] = ROWS) -> Iterator[tuple[Row, Count]]:
 
 
 def table(counts: Iterable[tuple[Row, Count]]) -> str:
-    """As in the documentation."""
+    """The table as in the documentation."""
     made = Table(COLUMNS, [row.cells(count) for row, count in counts]).markdown()
     # The second column has words too.
     return made.replace("|---|---:|", "|---|---|", 1)
@@ -126,7 +126,8 @@ def _walked(service: CountingService, row: Row, each: int, loop: str, engine: En
 
 
 def _forked(row: Row, each: int, loop: str, engine: EngineName) -> tuple[Reporter, CountingService]:
-    """Over TLS, because a child that closes a connection says goodbye on it."""
+    """Count calls of a parent and its forked child. They use TLS, because a child that closes a connection would
+    send a goodbye on it."""
     authority = trustme.CA()
     with (
         tempfile.TemporaryDirectory() as folder,

@@ -2,8 +2,8 @@
 
     python -m tests.chaos.forked_walk URL AUTHORITY LOOP ENGINE CALLS < keys.json
 
-The answers to the parent's calls are held over TLS while the child makes as many of its own with the same client,
-collects garbage and exits as programs do. Each says in JSON what it was told.
+The service holds the answers to the parent's calls over TLS while the child makes as many of its own with the same
+client, collects garbage and exits as programs do. Each process prints its results as JSON.
 """
 
 from __future__ import annotations

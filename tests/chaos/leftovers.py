@@ -1,4 +1,4 @@
-"""What must not remain after a test: sockets, tasks, permits; and how to find them in a client."""
+"""Counts what must not remain after a test: sockets, tasks and timers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def tasks() -> int:
 
 
 def timers() -> int:
-    """Timers of the running loop that are still to come; on trio, which does not count them, 1 if there is one."""
+    """Timers of the running loop that are still to come. Trio does not count them; there it is 1 if there is one."""
     if sniffio.current_async_library() == "trio":
         import trio
 

@@ -35,7 +35,7 @@ def payment(reference: str, amount: float = 125.0) -> PaymentDict:
 
 
 def shipping(reference: str) -> ShippingDict:
-    """One that costs nothing, so that the total stays what it is."""
+    """A shipping that costs nothing, so that the total stays what it is."""
     return {"reference": reference, "total": {"includingVat": 0.0, "excludingVat": 0.0}, "vatRate": 0.25}
 
 
@@ -58,7 +58,7 @@ class Truth:
     sandbox: Sandbox
     merchant: str
     engine: EngineName = "auto"
-    """The headers of its clients."""
+    """The engine of its clients."""
 
     def client(self, through: Proxy | None = None, **changes: Any) -> NorceOrderClient:
         """A client of the service, or of the proxy in front of it."""

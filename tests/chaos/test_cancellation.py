@@ -1,4 +1,5 @@
-"""Callers cancelled at random moments over a small client: it continues to work, and nothing is left or done twice."""
+"""Callers of a client with few permits are cancelled at random moments. The client continues to work, and nothing is
+left or done twice."""
 
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ CALLERS = 12
 
 
 class Callers:
-    """Make calls of several kinds and are cancelled meanwhile, some of them while the service has their request."""
+    """Tasks that make calls of several kinds and are cancelled, some of them while the service has their request."""
 
     def __init__(self, norce: NorceOrderClient, proxy: Proxy, cancels: int) -> None:
         self.norce = norce
@@ -52,7 +53,7 @@ class Callers:
         return self._plan(request)
 
     async def all(self, order_id: str) -> None:
-        """Until there were this many cancels, and a tenth as many of requests that had arrived."""
+        """Continue until there were this many cancels, and a tenth as many of requests that had arrived."""
         async with anyio.create_task_group() as group:
             for _ in range(CALLERS):
                 group.start_soon(self._calls, order_id)
@@ -88,13 +89,13 @@ class Callers:
 
 @pytest.mark.parametrize("cancels", [400, pytest.param(10_000, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("lossy", [False, True], ids=["all answered", "answers lost"])
-# A cancelled caller returns in the same way whatever becomes of the answer.
+# A cancelled caller returns in the same way whether or not the answer comes.
 @pytest.mark.in_turn("lossy")
 async def test_the_client_works_after_any_number_of_cancelled_callers(
     proxy: Proxy, truth: Truth, tell: Callable[[str], None], cancels: int, lossy: bool
 ) -> None:
-    """Then a hundred calls in a row succeed, all permits are back, no send is in flight, no socket or task is left; an
-    entry whose creation was cancelled exists once or not at all."""
+    """A hundred calls in a row succeed afterwards. All permits are back, no send is in flight, and no socket or task
+    is left. An entry whose creation was cancelled exists once or not at all."""
     cancels = cancels if not lossy else cancels // 5
     tasks_before, descriptors_before = tasks(), descriptors()
     norce = truth.client(proxy, max_in_flight=PERMITS)

@@ -1,4 +1,4 @@
-"""Closing a client while the service never answers: within the grace, without a hang, and with nothing left."""
+"""A client closes within its grace although the service never answers. It does not hang, and nothing is left."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from .service import AT_ONCE, CONTEXT, Truth, cart, payment
 
 GRACE = 0.2
 GRACE_IN_TICKS = 10 * 20
-"""Ten times as much, in hundredths of a second."""
+"""Ten times the grace, in hundredths of a second."""
 NEVER = dataclasses.replace(AT_ONCE, deadline=None, write_timeout=3600.0, read_timeout=3600.0)
-"""Only closing or a cancellation ends a call: without either, the test hangs."""
+"""Only closing or a cancellation ends such a call. Without either, the test hangs."""
 
 Make = Callable[[NorceOrderClient], Coroutine[None, None, object]]
 
@@ -38,7 +38,7 @@ CALLS: dict[str, tuple[Make, type[CallError]]] = {
     "status": (lambda norce: norce.orders("oAbcdefg").transition_to("processing"), OutcomeUnknownError),
     "delete": (lambda norce: norce.orders.delete("oAbcdefg"), OutcomeUnknownError),
 }
-"""Each with its caller's error if the client closes meanwhile."""
+"""Each call with the error that its caller gets if the client closes meanwhile."""
 
 
 def silent(_request: Passing) -> Fault:
@@ -58,7 +58,8 @@ async def nothing_left(proxy: Proxy, tasks_before: int, descriptors_before: int)
 @pytest.mark.every_loop
 @pytest.mark.parametrize("twice", [False, True], ids=["once", "twice at the same time"])
 async def test_closing_from_another_task_releases_every_caller(proxy: Proxy, truth: Truth, twice: bool) -> None:
-    """It ends within the grace, callers get an error with the known outcome, and no task, socket or permit is left."""
+    """Closing ends after the grace. Callers get an error that says what is known of the outcome, and no task, socket
+    or permit is left."""
     proxy.plan = silent
     tasks_before, descriptors_before = tasks(), descriptors()
     norce = truth.client(proxy, options=NEVER)
@@ -90,7 +91,7 @@ async def test_closing_from_another_task_releases_every_caller(proxy: Proxy, tru
 @pytest.mark.anyio
 @pytest.mark.every_loop
 async def test_calls_that_wait_for_a_permit_report_that_nothing_was_sent(proxy: Proxy, truth: Truth) -> None:
-    """Calls wait behind two sends that are never answered; closing ends them."""
+    """They wait behind two sends that are never answered, until closing ends them."""
     proxy.plan = silent
     norce = truth.client(proxy, max_in_flight=2, options=NEVER)
     told: list[type[CallError]] = []
@@ -114,7 +115,7 @@ async def test_calls_that_wait_for_a_permit_report_that_nothing_was_sent(proxy: 
 @pytest.mark.anyio
 @pytest.mark.every_loop
 async def test_closing_waits_for_slow_answers(proxy: Proxy, truth: Truth) -> None:
-    """A slow answer within the grace is not lost."""
+    """A caller gets a slow answer that comes within the grace."""
     proxy.plan = Seeded(1, 1.0, [Fault.DELAY])
     proxy.delay = 0.1
     norce = truth.client(proxy, options=NEVER)
@@ -133,7 +134,7 @@ async def test_closing_waits_for_slow_answers(proxy: Proxy, truth: Truth) -> Non
 @pytest.mark.anyio
 @pytest.mark.every_loop
 async def test_a_task_that_closes_may_be_cancelled(proxy: Proxy, truth: Truth) -> None:
-    """Cancelled while it waits out the grace, closing lets go at once and leaves nothing in flight."""
+    """Closing is cancelled while it waits for its grace. It ends at once and leaves nothing in flight."""
     proxy.plan = silent
     tasks_before, descriptors_before = tasks(), descriptors()
     norce = truth.client(proxy, options=NEVER)
@@ -153,7 +154,7 @@ async def test_a_task_that_closes_may_be_cancelled(proxy: Proxy, truth: Truth) -
 
 
 async def _never_answered(proxy: Proxy, truth: Truth, *, closed: bool) -> None:
-    """Calls in flight, in a client that is closed on the way out or not at all."""
+    """Make calls that are never answered, with a client that is closed on the way out or not at all."""
     norce = truth.client(proxy, options=NEVER)
     try:
         async with anyio.create_task_group() as group:
@@ -170,7 +171,7 @@ async def _never_answered(proxy: Proxy, truth: Truth, *, closed: bool) -> None:
 def test_a_run_of_asyncio_cancelled_in_the_middle(
     proxy: Proxy, truth: Truth, caplog: pytest.LogCaptureFixture, closed: bool
 ) -> None:
-    """The loop ends with sends in flight: at once, with nothing in its log and no warning afterwards."""
+    """The loop ends with sends in flight. Its log has nothing, and no warning follows."""
     proxy.plan = silent
 
     async def main() -> None:
@@ -189,7 +190,7 @@ def test_a_run_of_asyncio_cancelled_in_the_middle(
 def test_a_run_of_trio_cancelled_in_the_middle(
     proxy: Proxy, truth: Truth, caplog: pytest.LogCaptureFixture, closed: bool
 ) -> None:
-    """The same on trio, where a system task that raised would end the run with an internal error."""
+    """A system task that raised would end a run of trio with an internal error. None does."""
     proxy.plan = silent
 
     async def calls() -> None:

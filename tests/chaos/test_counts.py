@@ -1,7 +1,6 @@
-"""The outcomes of calls at a service that commits late, does not keep references unique, or answers 503 after the
-effect.
+"""Outcomes are true at a service that commits late, does not keep references unique, or answers 503 after the effect.
 
-Lateness is counted in the requests that come, so every expectation is exact on any machine.
+The service counts lateness in requests, so every expectation is exact on any machine.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ def name_of(row: Row) -> str:
 
 
 def check(row: Row, count: Count) -> None:
-    """What is true in each mode, for any number of calls."""
+    """Check what is true in each mode, for any number of calls."""
     assert count.false == 0
     assert count.refused == count.not_sent == 0
     assert count.asked == count.done + count.unknown + count.told_doubled
@@ -38,8 +37,8 @@ def check(row: Row, count: Count) -> None:
         assert count.doubled == 0
     if row.mode in ALL_FOUND_AT_ONCE or not row.repeats:
         assert count.told_doubled == 0
-    # A caller that reads the order, or calls again, finds the effect; a call that may not repeat can't know what is
-    # still to come.
+    # A caller that reads the order, or calls again, finds the effect. A call that may not repeat can't know what will
+    # still take effect.
     if row.mode in ALL_FOUND_AT_ONCE or row.calls == "ensure":
         assert count.unknown == 0
     things = count.asked // (2 if row.calls in ("ensure", "get-or-create") else 1)
@@ -48,13 +47,13 @@ def check(row: Row, count: Count) -> None:
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row not in FORKED], ids=name_of)
 def test_every_report_is_true(row: Row) -> None:
-    """Every kind of call on every wire, with half of the writes hit."""
+    """Every kind of call is made on every wire, and half of the writes go wrong."""
     check(row, counted(row, 12, share=0.5))
 
 
 @pytest.mark.parametrize("row", FORKED, ids=name_of)
 def test_a_child_gets_no_answer_of_its_parent(row: Row) -> None:
-    """Every kind of call; the wires take turns."""
+    """Every kind of call is made, and the wires take turns."""
     count = counted(row, 5, [WIRES[FORKED.index(row) % len(WIRES)]])
     check(row, count)
     assert count.effects == 10
@@ -63,7 +62,7 @@ def test_a_child_gets_no_answer_of_its_parent(row: Row) -> None:
 @pytest.mark.parametrize("mode", [Mode.ARRIVAL_CHECK, Mode.NOT_UNIQUE], ids=lambda mode: mode.value)
 @pytest.mark.parametrize("calls", ORDERS)
 def test_a_double_that_the_list_shows_is_reported(calls: str, mode: Mode) -> None:
-    """The lost creation takes effect between the repeat and the read after it: every caller of every pair gets the
+    """The lost creation takes effect between the repeat and the read after it. Every caller of every pair gets an
     error."""
     row = Row(mode, calls)
     count = counted(row, 12, share=0.5, late=(7.11, 7.2))
@@ -83,14 +82,14 @@ def test_a_creation_that_takes_effect_before_the_last_look_is_not_doubled(calls:
 
 @pytest.mark.parametrize("calls", ["change", "change-in-a-job"])
 def test_a_change_that_takes_effect_before_its_repeat_is_done(calls: str) -> None:
-    """The service refuses the repeat, because the order has the status already by the first attempt."""
+    """The service refuses the repeat, because the first attempt has already given the order the status."""
     count = counted(Row(Mode.LATE_COMMIT, calls), 12, share=0.5, late=(0.1, 1.0))
     check(Row(Mode.LATE_COMMIT, calls), count)
     assert count.done == count.asked
 
 
 def test_the_service_derives_the_time_from_the_requests() -> None:
-    """The times of the reads are the client's defaults."""
+    """Its moments are those at which a client with the default numbers reads."""
     looks = moments(Settings().settling_pause)
     assert MOMENTS[:READS] == tuple(next(looks) for _ in range(READS))
 
@@ -125,7 +124,7 @@ def test_a_caller_that_was_shown_two_must_report_it() -> None:
 
 
 def block() -> str:
-    """The text that the command has written."""
+    """The table that the page has."""
     (found,) = re.findall(r"<!-- measured: counts -->\n(.*?)<!-- end -->", counts.PAGE.read_text("utf-8"), re.DOTALL)
     return str(found).strip()
 
@@ -135,7 +134,7 @@ def cells(line: str) -> list[str]:
 
 
 def test_the_page_has_every_row_and_nothing_false() -> None:
-    """All modes and calls, with the columns that the command writes; and each mode is explained."""
+    """The page has all modes and calls, with the columns that the command writes. It explains each mode."""
     head, _, *lines = block().splitlines()
     assert tuple(cells(head)) == COLUMNS
     assert [cells(line)[:2] for line in lines] == [list(row.cells(Count())[:2]) for row in ROWS]
@@ -146,7 +145,7 @@ def test_the_page_has_every_row_and_nothing_false() -> None:
 
 
 def test_the_command_writes_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The table, and nothing around it."""
+    """It replaces the table, and nothing around it."""
     page = tmp_path / "reliability.md"
     before = counts.PAGE.read_text("utf-8")
     page.write_text(before, "utf-8")

@@ -1,4 +1,5 @@
-"""Orders with cart references, created while answers are lost: never two, and every result is true."""
+"""Orders with cart references are created while answers are lost. There are never two for one reference, and every
+result is true."""
 
 from __future__ import annotations
 
@@ -100,7 +101,7 @@ async def run(
 async def test_a_fifth_of_the_answers_lost_after_the_effect(
     proxy: Proxy, truth: Truth, tell: Callable[[str], None], count: int
 ) -> None:
-    """Every order exists once and its caller has the right handle: a read settles every lost answer."""
+    """Every order exists once and its caller has the right handle, because a read settles every lost answer."""
     started = time.perf_counter()
     told = await run(proxy, truth, Seeded(count, 0.2, DROPS, writes_only=True), count)
     assert 0.15 * count < proxy.faults < 0.25 * count
@@ -114,7 +115,7 @@ async def test_a_fifth_of_the_answers_lost_after_the_effect(
 async def test_everything_goes_wrong_at_once(
     proxy: Proxy, truth: Truth, tell: Callable[[str], None], count: int
 ) -> None:
-    """A third of all requests, reads too, meet any fault: every result is still true."""
+    """A third of all requests, including reads, meet a fault of any kind. Every result is still true."""
     told = await run(proxy, truth, Seeded(count, 0.33, ALL_THAT_END), count)
     assert set(proxy.counts) == {Fault.PASS, *ALL_THAT_END}
     assert len(told.created) > 0.8 * count, "most calls get through all the same"
@@ -123,15 +124,15 @@ async def test_everything_goes_wrong_at_once(
 
 
 async def test_requests_that_take_effect_late(proxy: Proxy, truth: Truth) -> None:
-    """A creation that takes effect after its connection was closed meets the repeat: the service keeps one, and the
-    caller gets that one."""
+    """A creation takes effect after its connection was closed, so its repeat meets it. The service keeps one order,
+    and the caller gets that one."""
     told = await run(proxy, truth, Seeded(5, 0.5, [Fault.LATE], writes_only=True), 100)
     assert proxy.counts[Fault.LATE] > 30
     assert len(told.created) > 90
 
 
 async def test_no_request_reaches_the_service(proxy: Proxy, truth: Truth) -> None:
-    """Resets before the service: the read finds nothing, and one repeat creates the order."""
+    """Connections are reset before the service. The read finds nothing, and one repeat creates the order."""
     told = await run(proxy, truth, Seeded(5, 0.2, [Fault.RESET], writes_only=True), 100)
     # After two resets in a row the client stops: it sends a creation twice and no more.
     assert len(told.created) + len(told.unknown) == 100
@@ -140,8 +141,8 @@ async def test_no_request_reaches_the_service(proxy: Proxy, truth: Truth) -> Non
 
 @pytest.mark.soak
 async def test_all_at_once_with_the_default_numbers(proxy: Proxy, truth: Truth, tell: Callable[[str], None]) -> None:
-    """7,500 creations that wait for longer than a call may take, 0.3 s each, one answer in twenty lost: the client
-    looks for lost ones before it begins the rest."""
+    """7,500 creations of 0.3 s each start together, so many wait for longer than a call may take, and one answer in
+    twenty is lost. The client looks for lost orders before it begins the rest."""
     count = 7_500
     truth.sandbox.faults.play(FaultPlan((FaultRule(Delay(0.3), ("CreateCheckoutOrder",)),)))
     started = time.perf_counter()

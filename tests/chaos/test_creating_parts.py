@@ -1,5 +1,5 @@
-"""Payments, shippings, consents and callbacks created while answers are lost: at most once each, or reported as
-unknown."""
+"""Payments, shippings, consents and callbacks are created at most once although answers are lost, or their outcome
+is reported as unknown."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NOTE: NotificationDict = {"adapterId": "erp", "scope": "/state/currentStatus", "
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of part: how a test creates it under a name, and finds that name again."""
+    """A kind of part: how a test creates one under a name, and finds that name again."""
 
     operation: str
     member: str
@@ -59,7 +59,7 @@ KINDS = {
 
 Answer = str | type[CallError] | None
 Told = dict[str, Answer]
-"""By name: the id, None for a creation without an id, or the error."""
+"""The results of callers by name: the id, None for a creation without an id, or the error."""
 
 
 async def tell(kind: Kind, order: Order, name: str, told: Told) -> None:
@@ -102,7 +102,7 @@ def names(count: int) -> list[str]:
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 async def test_on_an_order_that_was_read_a_lost_answer_is_settled(kind: Kind, proxy: Proxy, truth: Truth) -> None:
-    """The earlier entries are known, so the one new part is adopted: every result is true and none is unknown."""
+    """The client knows the earlier entries, so the one new part is the caller's. No result is unknown."""
     proxy.plan = Seeded(3, 0.4, DROPS, writes_only=True)
     order_id = await new_order(truth)
     told: Told = {}
@@ -119,7 +119,7 @@ async def test_on_an_order_that_was_read_a_lost_answer_is_settled(kind: Kind, pr
 async def test_on_an_order_that_was_not_read_a_lost_answer_stays_unknown(
     kind: Kind, proxy: Proxy, truth: Truth
 ) -> None:
-    """The earlier entries are not known, so every lost answer is reported as unknown, and only those are."""
+    """The client does not know the earlier entries, so it reports every lost answer as unknown, and only those."""
     proxy.plan = Seeded(3, 0.4, DROPS, writes_only=True)
     order_id = await new_order(truth)
     told: Told = {}
@@ -172,8 +172,8 @@ async def refreshed(order: Order) -> None:
 async def test_an_earlier_part_is_not_taken_for_the_new_one(
     member: str, fault: Fault, proxy: Proxy, truth: Truth
 ) -> None:
-    """A second part of the same reference: the new one is found beside the old one; without a new one no caller gets
-    the old one."""
+    """A part with the same reference exists before. A new one is found beside it. If there is no new one, no caller
+    gets the id of the old one."""
     kind = KINDS[member]
     order_id = await new_order(truth)
     told: Told = {}
@@ -201,7 +201,7 @@ SAME: dict[str, tuple[Fault, ...]] = {
 async def test_two_of_one_reference_at_once_are_never_taken_for_each_other(
     member: str, faults: tuple[Fault, ...], proxy: Proxy, truth: Truth
 ) -> None:
-    """Two parts of one reference over one handle at the same time: no id goes to both callers."""
+    """Two callers create parts of one reference over one handle at the same time. No id goes to both."""
     kind = KINDS[member]
     order_id = await new_order(truth)
     answers: list[Answer] = []

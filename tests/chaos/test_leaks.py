@@ -1,4 +1,4 @@
-"""Thousands of calls, with and without faults: constant memory and descriptors."""
+"""Thousands of calls, with and without faults, leave memory and descriptors as they were."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ pytestmark = [pytest.mark.anyio, pytest.mark.every_loop]
 
 CALLERS = 10
 BRIEF = dataclasses.replace(AT_ONCE, deadline=3.0, write_timeout=3.0, read_timeout=3.0)
-"""Short timeouts: the timer of a timeout may outlive its call, until its time."""
+"""Short timeouts, because the timer of a timeout may outlive its call until its time."""
 WARM, ROUNDS, AT_MOST = 2, 3, 12
-"""Rounds before the count begins, counted rounds, and at most: chance weighs less with each round, and the growth of
-each call stays the same."""
+"""The rounds before the count begins, the counted rounds, and how many rounds there are at most. Chance weighs less
+with each round, while the growth for each call stays the same."""
 BLOCKS_A_CALL = 0.25
 """Allocated blocks that a call may leave on average. One object left by each call would be one."""
 BYTES_A_CALL = 2048
-"""The growth of the process for each call: for what the service in it remembers, and the allocator's share."""
+"""How much the process may grow for each call. The service in it remembers some of it, and the allocator keeps some."""
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def allocated() -> int:
 
 
 async def calls(norce: NorceOrderClient, order_id: str, count: int) -> None:
-    """A number of calls of three kinds, ten at a time, with any result."""
+    """Make a number of calls of three kinds, ten at a time, with any result."""
     numbers = iter(range(count))
 
     async def work() -> None:
@@ -92,8 +92,8 @@ async def test_nothing_grows(
     count: int,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Round after round a client makes many calls and is closed. Once the process is warm it returns to its earlier
-    memory, and during the calls no more sockets than the callers need stay open."""
+    """A client makes many calls and is closed, round after round. A warm process returns to its earlier memory, and
+    during the calls no more sockets are open than the callers need."""
     # pytest keeps log records until the test is over.
     caplog.set_level(logging.CRITICAL, logger="norce_order_async")
     with Proxy(forgetful.base_url, plan) as proxy:

@@ -1,8 +1,8 @@
-"""Any sequence of calls and faults: results of callers, compared with the service.
+"""The results of callers are true for any sequence of calls and faults.
 
 Hypothesis draws calls on the facade and what the proxy does to the requests that each of them makes. After each call
-the service's log of effects is looked at: a creating call took effect once when its caller was told that it is done, at
-most once when told that it can't be known, and not at all when told that nothing was done. At the end of a sequence
+the test reads the service's log of effects. A creating call took effect once if its caller was told that it is done, at
+most once if told that the outcome is unknown, and not at all if told that nothing was done. At the end of a sequence
 every order is compared as a whole.
 """
 
@@ -60,7 +60,7 @@ Word = Literal["done", "nothing", "unknown"]
 
 @dataclass(frozen=True)
 class Told:
-    """The result of a caller: done, with an answer; not done; or unknown."""
+    """The result of a caller: done with an answer, not done, or unknown."""
 
     word: Word
     answer: Any = None
@@ -68,7 +68,7 @@ class Told:
 
 
 def reported_by(error: CallError) -> Told:
-    """The meaning of an error."""
+    """What an error says of the outcome."""
     if isinstance(error, RefusedError):
         return Told("unknown" if error.maybe_changed else "nothing", error=error)
     if isinstance(error, NotSentError | RejectedError | UnavailableError):
@@ -253,7 +253,6 @@ def portal(anyio_backend: str) -> Iterator[BlockingPortal]:
 def test_reports_to_callers_are_true(
     sandbox: Sandbox, proxy: Proxy, portal: BlockingPortal, engine: EngineName, extent: settings
 ) -> None:
-    """For any sequence."""
 
     class CallsHere(Calls):
         def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The proxy itself: by default it changes nothing, and it does what a test says."""
+"""The proxy changes nothing by default, and otherwise does what a test says."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ Exchange = Callable[[bytes], bytes]
 
 @asynccontextmanager
 async def raw_service(answer: Exchange) -> AsyncGenerator[str]:
-    """A service that answers each request with the given bytes; its clients must be gone at the end."""
+    """A service that answers each request with the given bytes. At its end all clients must have closed their
+    connections."""
     connections: list[asyncio.Task[None] | None] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -43,7 +44,7 @@ async def raw_service(answer: Exchange) -> AsyncGenerator[str]:
 @pytest.mark.asyncio
 @pytest.mark.parametrize("chunked", [False, True], ids=["content-length", "chunked"])
 async def test_bodies_of_every_size_pass_unchanged_in_both_directions(chunked: bool) -> None:
-    """The service gets what was sent, the client gets what was answered, on reused connections."""
+    """All of them go over one connection."""
     digests: list[str] = []
 
     def answer(request: bytes) -> bytes:
@@ -68,7 +69,7 @@ async def test_bodies_of_every_size_pass_unchanged_in_both_directions(chunked: b
 
 @pytest.mark.asyncio
 async def test_answers_without_a_length_of_their_own_pass_too() -> None:
-    """HEAD and 204 have no body; an answer without a length ends with its connection."""
+    """HEAD and 204 have no body. An answer that closes its connection closes the client's connection too."""
 
     def answer(request: bytes) -> bytes:
         if request.startswith(b"HEAD"):
@@ -105,7 +106,7 @@ def _order(reference: str) -> bytes:
 
 @pytest.mark.parametrize("fault", [Fault.PASS, *ALL_THAT_END])
 def test_a_fault_does_what_it_says(fault: Fault, proxy: Proxy, truth: Truth) -> None:
-    """Whether the service acts, and what the client receives, are those of the fault."""
+    """The fault decides whether the service acts, and what the client receives. The next request is served."""
     proxy.plan = Scripted(fault)
     heard: int | None = None
     try:
@@ -130,7 +131,8 @@ def test_a_fault_does_what_it_says(fault: Fault, proxy: Proxy, truth: Truth) -> 
 
 
 def test_a_plan_of_random_faults_meets_its_rate() -> None:
-    """One in five within a margin, the same ones for the same seed, and reads are left alone if the plan says so."""
+    """About one in five requests meets a fault, the same ones for the same seed. Reads are left alone if the plan
+    says so."""
 
     def drawn(seed: int, *, writes_only: bool = False) -> list[Fault]:
         plan = Seeded(seed, 0.2, ALL_THAT_END, writes_only=writes_only)

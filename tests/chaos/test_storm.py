@@ -1,4 +1,4 @@
-"""The service fails everything for a while, under load: repeats stay within the budget's limit, and the client
+"""The service fails everything for a while under load. Repeats stay within the budget's limit, and the client
 recovers."""
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ CAPACITY, COST, THROTTLED_COST = 500, 14, 5
 
 
 async def load(norce: NorceOrderClient, calls: int, *, creating: bool = False) -> Counter[str | None]:
-    """A number of calls, twenty at a time; returns the reason of each failure, None for a success."""
+    """Make a number of calls, twenty at a time. Returns how often each reason of a failure came, with None for a
+    success."""
     ended: Counter[str | None] = Counter()
     numbers = iter(range(calls))
 
@@ -60,7 +61,9 @@ async def load(norce: NorceOrderClient, calls: int, *, creating: bool = False) -
 async def test_repeats_stay_within_the_limit_of_the_budget(
     proxy: Proxy, truth: Truth, tell: Callable[[str], None], faults: list[Fault], cost: int, calls: int
 ) -> None:
-    """N calls that all fail send N + capacity // cost requests, and not the 3 N of three attempts."""
+    """N calls that all fail send N + capacity
+
+    cost requests, and not the 3 N of three attempts."""
     async with truth.client(proxy) as norce:
         budget = session_of(norce).budget
         proxy.plan = Seeded(1, 1.0, faults)
@@ -87,7 +90,7 @@ async def test_repeats_stay_within_the_limit_of_the_budget(
 
 
 async def test_creations_in_a_storm_send_one_read_back_each_and_no_more(proxy: Proxy, truth: Truth) -> None:
-    """An unknown outcome is read back once. The read costs no tokens; only repeats do, and they have the limit."""
+    """An unknown outcome is read back once. The read costs no tokens. Only repeats do, and the budget limits them."""
     calls = 200
     async with truth.client(proxy) as norce:
         proxy.plan = Seeded(1, 1.0, [Fault.GATEWAY])

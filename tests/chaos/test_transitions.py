@@ -1,4 +1,4 @@
-"""Changes of status under faults: done if the result says so, done once, and never set back."""
+"""A change of status under faults is made if the result says so. It is made once, and no status is set back."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ pytestmark = pytest.mark.anyio
 Status = Literal["processing", "accepted", "completed"]
 WAY: tuple[Status, ...] = ("processing", "accepted", "completed")
 TIMES = 12
-"""How often a caller sends one status, at most."""
+"""How often a caller sends one status at most."""
 
 
 async def ready_orders(truth: Truth, count: int) -> list[str]:
-    """Orders that may be completed."""
+    """Create orders that may be completed."""
     ids: list[str] = []
     async with truth.client() as direct:
         for _ in range(count):
@@ -61,7 +61,7 @@ class Walk:
                 raise AssertionError(f"{target} did not come about: {self.told}")
 
     async def asked(self, target: Status) -> bool:
-        """Send once and compare the result with the service; True if the order has the status."""
+        """Send once and compare the result with the service. Returns whether the order has the status."""
         before = self.truth.status(self.order.id)
         try:
             await self.order.transition_to(target, force=True)
@@ -94,8 +94,7 @@ async def walk_all(norce: NorceOrderClient, ids: list[str], truth: Truth) -> Cou
 
 @pytest.mark.parametrize("count", [25, pytest.param(1_000, marks=pytest.mark.soak)])
 async def test_lost_answers_are_settled_by_reading(proxy: Proxy, truth: Truth, count: int) -> None:
-    """With a third of the answers to writes lost every caller's result is done: none sends twice, none is left in
-    doubt."""
+    """A third of the answers to writes is lost. Every caller gets the result done, and nothing is sent twice."""
     ids = await ready_orders(truth, count)
     proxy.plan = Seeded(count, 0.33, DROPS, writes_only=True)
     async with truth.client(proxy) as norce:
@@ -107,7 +106,7 @@ async def test_lost_answers_are_settled_by_reading(proxy: Proxy, truth: Truth, c
 
 @pytest.mark.parametrize("count", [25, pytest.param(1_000, marks=pytest.mark.soak)])
 async def test_any_fault_on_any_request(proxy: Proxy, truth: Truth, tell: Callable[[str], None], count: int) -> None:
-    """Reads fail too, requests take effect late: every result is true, each step happens once, in order."""
+    """Reads fail too, and requests take effect late. Every result is true, and each step happens once and in order."""
     ids = await ready_orders(truth, count)
     proxy.plan = Seeded(count, 0.3, ALL_THAT_END)
     async with truth.client(proxy) as norce:
@@ -119,8 +118,7 @@ async def test_any_fault_on_any_request(proxy: Proxy, truth: Truth, tell: Callab
 
 
 class Overtaken:
-    """Loses the answer to the first change of status; before the client reads the order, another program moves it
-    on."""
+    """Loses the answer to the first change of status. Another program moves the order on before the client reads it."""
 
     def __init__(self, truth: Truth, order_id: str, target: str, fault: Fault) -> None:
         self._truth = truth
@@ -142,8 +140,8 @@ class Overtaken:
 
 @pytest.mark.parametrize("fault", [Fault.DROP, Fault.DROP_RESET, Fault.CUT, Fault.MASK, Fault.RESET, Fault.GATEWAY])
 async def test_a_newer_status_is_left_alone(proxy: Proxy, truth: Truth, fault: Fault) -> None:
-    """The answer is lost, and another program completes the order meanwhile: it stays completed, and the caller gets
-    the error."""
+    """The answer is lost, and another program completes the order meanwhile. The order stays completed, and the
+    caller gets the error."""
     (order_id,) = await ready_orders(truth, 1)
     proxy.plan = Overtaken(truth, order_id, "completed", fault)
     async with truth.client(proxy) as norce:
@@ -155,8 +153,8 @@ async def test_a_newer_status_is_left_alone(proxy: Proxy, truth: Truth, fault: F
 
 
 async def test_an_earlier_status_is_not_set_again(proxy: Proxy, truth: Truth) -> None:
-    """Another program sets the order back to checkout while the answer is lost: the change from processing to accepted
-    is not sent again from there."""
+    """Another program sets the order back to checkout while the answer is lost. The client does not send the change
+    from processing to accepted again from there."""
     (order_id,) = await ready_orders(truth, 1)
     async with truth.client(proxy) as norce:
         order = norce.orders(order_id)
@@ -169,8 +167,8 @@ async def test_an_earlier_status_is_not_set_again(proxy: Proxy, truth: Truth) ->
 
 
 async def test_a_refusal_after_a_lost_answer_reports_that_it_may_have_changed(proxy: Proxy, truth: Truth) -> None:
-    """An immediate refusal has changed nothing. The same refusal after a lost answer may, as long as a read does not
-    show why."""
+    """An immediate refusal says that nothing has changed. After a lost answer the outcome is unknown, because no
+    read shows why the service refuses."""
     async with truth.client() as direct:
         bare = (await direct.orders.create(**CONTEXT, cart=cart())).id
     async with truth.client(proxy) as norce:

@@ -1,4 +1,4 @@
-"""Calls to the counting service, the results of their callers, and how these compare with the effects."""
+"""Makes calls to the counting service, and compares the results of their callers with the effects."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Told:
     """The result of one call."""
 
     word: Word
-    """``doubled``: that there are two, or that there may be another."""
+    """``doubled`` says that there are two, or that there may be another."""
     ids: tuple[str, ...] = ()
     """The id of the existing thing."""
     created: bool = False
@@ -94,7 +94,7 @@ def word_of(error: BaseException) -> Told:
 
 
 async def _all(keys: Sequence[str], call: Callable[[str], Awaitable[Told]], *, at_once: int = 1) -> Reporter:
-    """Make a call for each key, or several at once, for twenty keys at a time."""
+    """Make a call, or several at once, for each key. Twenty keys are worked on at a time."""
     told: Reporter = defaultdict(list)
     pending = iter(keys)
 
@@ -133,7 +133,7 @@ async def create_orders(norce: NorceOrderClient, keys: Sequence[str], options: C
 
 
 async def get_or_create_orders(norce: NorceOrderClient, keys: Sequence[str], options: CallOptions) -> Reporter:
-    """Two callers for each cart reference at the same moment."""
+    """Make two calls for each cart reference at the same moment."""
 
     async def call(reference: str) -> Told:
         order, created = await norce.orders.get_or_create(
@@ -153,7 +153,7 @@ async def create_payments(norce: NorceOrderClient, keys: Sequence[str], options:
 
 
 async def ensure_payments(norce: NorceOrderClient, keys: Sequence[str], options: CallOptions) -> Reporter:
-    """Two callers for each order at the same moment, each of which calls again while the result is unknown."""
+    """Make two calls for each order at the same moment. Each calls again while the result is unknown."""
 
     async def call(order_id: str) -> Told:
         order = norce.orders(order_id)
@@ -178,14 +178,14 @@ async def change_statuses(norce: NorceOrderClient, keys: Sequence[str], options:
 async def _job(
     norce: NorceOrderClient, keys: Sequence[str], options: CallOptions, action: Any, told: Callable[[Any], Told]
 ) -> Reporter:
-    """What the outcomes of a job say.
+    """Run a job, and translate its outcomes.
 
     Args:
         norce: the client.
-        keys: of its items.
-        options: of its calls.
+        keys: the keys of its items.
+        options: the options of its calls.
         action: what it does.
-        told: what it means for an item to be done, by what its action gave; None when the effect was found.
+        told: translates the value of an item that is done; the value is None if a read found the effect.
     """
 
     def one(outcome: ItemOutcome[Any]) -> Told:
@@ -258,7 +258,7 @@ CALLS: Mapping[str, Calls] = {
 
 @dataclass(slots=True)
 class Count:
-    """The outcomes of a number of calls. Each has one of five."""
+    """The outcomes of a number of calls. Each call has one of five."""
 
     asked: int = 0
     effects: int = 0
@@ -276,12 +276,12 @@ class Count:
     def add(
         self, told: Mapping[str, Sequence[Told]], effects: Mapping[str, Sequence[str]], shown: Mapping[str, set[str]]
     ) -> None:
-        """Hold what was told against what is there.
+        """Compare what the callers were told with what is there.
 
         Args:
             told: what the callers were told.
             effects: what took effect.
-            shown: ids of orders that look-ups were shown; a caller who was shown two must be told so.
+            shown: ids of orders that look-ups returned; a caller for whom two were found must be told so.
         """
         self.effects += sum(map(len, effects.values()))
         self.doubled += sum(len(made) > 1 for made in effects.values())

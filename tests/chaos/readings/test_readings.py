@@ -1,4 +1,4 @@
-"""The client under every reading of the rules that are not published: each result that a caller gets is true."""
+"""Each result that a caller gets is true under every reading of the rules that are not published."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ TUTORIAL = Path(__file__).parents[3] / "examples" / "tutorial.py"
 PLANS = {"lost": LOST, "turned-away": TURNED_AWAY}
 HARSH = [one for one in Readings.each() if one.changed[0].harsh]
 PAIRS = [one | other for one, other in zip(HARSH[: len(HARSH) // 2], HARSH[len(HARSH) // 2 :], strict=True)]
-"""Each harsh reading once. A soak has every two readings."""
+"""Pairs in which each harsh reading comes once. A soak has every two readings."""
 
 MADE_TWICE = Readings({"state-answer": "202-done-later", "same-status": "again"})
 """If the change of status of the first request takes effect only after the client has read the order, the client sends
@@ -55,7 +55,7 @@ def name_of(one: Readings) -> str:
 
 
 def halves(ordinary: int) -> list[Readings | Any]:
-    """Every reading and all harsh ones together. An ordinary run has every second one, those of a rule in turn."""
+    """Half of the readings, and all harsh ones together. The other half is for a soak."""
     each = Readings.each()
     return [*each[ordinary::2], Readings.harsh(), *for_soak(each[1 - ordinary :: 2])]
 
@@ -98,8 +98,8 @@ def tutorial() -> ModuleType:
 
 
 async def test_the_tutorial(told: Truth, norce: NorceOrderClient, tutorial: ModuleType, capsys: Any) -> None:
-    """It completes, or raises an error of ours with the reason; the order is completed if the client says so, and paid
-    once."""
+    """It completes, or raises a ``NorceError`` with the reason. If the client says that the order is completed, it
+    is, and it was paid once."""
     try:
         await tutorial.walk(norce)
     except NorceError as error:
@@ -141,7 +141,7 @@ async def test_lost_answers_under_two_readings(told: Truth, norce: NorceOrderCli
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("one", Readings.each(), ids=name_of)
 async def test_every_two_readings(one: Readings, engine: EngineName) -> None:
-    """Both walks, under this reading and each later one of another rule."""
+    """Both walks hold under this reading and each later one of another rule."""
     each = Readings.each()
     failures: list[str] = []
     for other in each[each.index(one) + 1 :]:
@@ -167,7 +167,7 @@ async def test_every_two_readings(one: Readings, engine: EngineName) -> None:
 async def test_an_order_that_another_program_created(
     told: Truth, sandbox: Sandbox, norce: NorceOrderClient, engine: EngineName, readings: Readings
 ) -> None:
-    """The client finds it, or is refused as the service does, or makes a second one if the service allows it."""
+    """The client finds it. It makes a second order only if the service allows two for a cart."""
     async with client_of(sandbox, engine) as other:
         theirs = await other.orders.create(**CONTEXT, cart=cart("c-1"))
     ours, is_new = await norce.orders.get_or_create(**CONTEXT, cart=cart(), cart_reference="c-1")

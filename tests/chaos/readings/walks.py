@@ -1,5 +1,5 @@
-"""Walks through the domain, and through lost answers, at a service with chosen readings: each result is compared with
-what the service has stored."""
+"""Walks through the domain, and through lost answers, at a service with chosen readings. Each result is compared
+with what the service has stored."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class FastClock:
 
     @contextmanager
     def standing_still(self) -> Generator[None]:
-        """Inside, lists keep what they do not show yet hidden, however slow the machine is."""
+        """Stop the clock inside, so that lists hide what they do not show yet, however slow the machine is."""
         self._ahead, self._began = (self.now() - datetime(2026, 1, 1, tzinfo=UTC)).total_seconds(), None
         yield
         self._began = monotonic()
@@ -69,7 +69,7 @@ class FastClock:
 
 
 class Truth:
-    """The service itself, asked without the client, and the results that callers got from it."""
+    """Reads the service itself without the client, and compares the results of callers with it."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
@@ -116,8 +116,8 @@ class Truth:
         order_id: str | None,
         is_so: Callable[[T], object],
     ) -> T | None:
-        """Make a call, and compare its result with the service: at once and, if the result says that nothing was done,
-        at the end."""
+        """Make a call and compare its result with the service, at once. A result that says that nothing was done is
+        compared later."""
         before = self.times(operation, order_id)
 
         def took_effect() -> int:
@@ -147,7 +147,7 @@ def client_of(sandbox: Sandbox, engine: EngineName) -> NorceOrderClient:
 
 
 async def through_the_domain(told: Truth, norce: NorceOrderClient, clock: FastClock) -> None:
-    """One order from its creation to its deletion, with everything that belongs to it; and listings of some more."""
+    """Take one order from its creation to its deletion with everything that belongs to it, and list some more."""
     with clock.standing_still():
         order = await created_once(told, norce)
         again, is_new = await norce.orders.get_or_create(**CONTEXT, cart=cart(), cart_reference="c-1")
@@ -173,7 +173,7 @@ async def through_the_domain(told: Truth, norce: NorceOrderClient, clock: FastCl
     told.sandbox.advance(10.0)
     assert await norce.orders.find_by_cart_reference("c-2") is None
     found = await norce.orders.find_by_cart_reference("c-1")
-    # If only an order in checkout can be deleted, the completed one still exists, and the client said so.
+    # If only an order in checkout can be deleted, the completed one still exists.
     assert (found is None) == told.is_gone(order.id)
 
 
@@ -193,7 +193,7 @@ async def its_customer(told: Truth, order: Order) -> None:
 
 
 async def its_payments_and_shippings(told: Truth, order: Order) -> None:
-    """Of each list the first entry stays, and the second is removed again."""
+    """The first entry of each list stays, and the second is removed again."""
     p_1, p_2, s_1, s_2 = payment("p-1"), payment("p-2", 1.0), shipping("s-1"), shipping("s-2")
     await entries_of(told, order, order.payments, "payments", (p_1, p_2), CREATE_PAYMENT, UPDATE_PAYMENT)
     await entries_of(told, order, order.shippings, "shippings", (s_1, s_2), CREATE_SHIPPING, UPDATE_SHIPPING)
@@ -247,7 +247,7 @@ async def its_consents(told: Truth, order: Order) -> None:
 
 
 async def its_callbacks(told: Truth, order: Order) -> None:
-    """Registered once each, and deleted before the service would call them."""
+    """Register each once, and delete it before the service would call it."""
 
     async def once(part: DeletableEntries[Any, Any], entry: Any, create: Operation) -> None:
         first = (await part.ensure(entry)).value.id
@@ -263,7 +263,7 @@ async def its_callbacks(told: Truth, order: Order) -> None:
 
 
 async def it_is_found(norce: NorceOrderClient, order: Order, others: list[str]) -> None:
-    """By all its keys, and in each listing once."""
+    """Find the order by all its keys, and find each order once in each listing."""
     payment_id = order.payments.active[0].id or ""
     found = await norce.orders.find_by_cart_reference("c-1"), await norce.orders.find_by_payment(payment_id)
     assert [each and each.id for each in (*found, *await norce.orders.find_by_reference("erp-1"))] == [order.id] * 3
@@ -304,7 +304,7 @@ async def created_or_told_twice(norce: NorceOrderClient, reference: str) -> tupl
 
 
 async def through_lost_answers(told: Truth, norce: NorceOrderClient, plan: FaultPlan) -> None:
-    """Create two orders, and pay and complete one of them, while the plan is played for each of these calls."""
+    """Create two orders, and pay and complete one of them. The plan is played for each of these calls."""
     sandbox = told.sandbox
     sandbox.faults.play(plan)
     order, told_twice = await created_or_told_twice(norce, "c-1")
@@ -325,7 +325,7 @@ async def through_lost_answers(told: Truth, norce: NorceOrderClient, plan: Fault
     )
     sandbox.faults.stop()
     if not told.active(order.id, "payments"):
-        # The outcome is reported as unknown; this test is not about validations.
+        # The outcome was unknown; the order must be paid before its status changes.
         await order.payments.create(payment("p-1"))
     assert len(told.active(order.id, "payments")) == 1
     for status in ("processing", "completed"):
