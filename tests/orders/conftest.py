@@ -21,7 +21,7 @@ def service() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def sandbox(service: Sandbox) -> Sandbox:
-    """The module's sandbox with an empty request log."""
+    """Return the module's sandbox with an empty request log."""
     service.requests.clear()
     return service
 
@@ -45,6 +45,6 @@ class _Provider(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def provider_url() -> Iterator[str]:
-    """Where a payment provider takes actions."""
+    """Serve an address at which a payment provider takes actions."""
     with serving(_Provider) as address:
         yield f"{address}/capture"

@@ -1,4 +1,4 @@
-"""An engine that really sends and loses answers on the way back."""
+"""An engine that really sends requests and loses answers on the way back."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class LosingEngine:
         self._to_lose: deque[tuple[str, str]] = deque()
 
     def lose(self, method: str, ending: str) -> None:
-        """One more answer to lose."""
+        """Lose one more answer to this method at an address with this ending."""
         self._to_lose.append((method, ending))
 
     async def send(self, request: WireRequest) -> WireResponse:

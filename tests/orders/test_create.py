@@ -1,4 +1,4 @@
-"""``orders.create``: a model, a dict or arguments; checks before anything is sent; lost answers."""
+"""``orders.create``: a model, a dict or arguments, checks before anything is sent, and lost answers."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ WRONG: Any = 5
 
 
 def created(body: Any) -> Any:
-    """The body that was sent."""
+    """Parse the body that was sent."""
     return json.loads(body)
 
 
 async def test_a_dict_in_the_api_s_spelling(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """It is sent as it is; the handle has the id and nothing else."""
+    """A dict is sent unchanged, and the handle has the id and is not loaded."""
     body = {**CONTEXT, "cart": CART, "customer": {"type": "organization", "billing": {"country": "NO"}}}
     order = await norce.orders.create(cast("Any", body))
     assert created(sandbox.requests[-1].body) == body
@@ -52,7 +52,7 @@ async def test_a_dict_in_the_api_s_spelling(norce: NorceOrderClient, sandbox: Sa
 
 
 async def test_a_model(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """It is sent in the API's spelling and stays as it was."""
+    """A model is sent in the API's spelling and is not changed. Arguments replace its members."""
     model = OrderData(**CONTEXT, cart=Cart(items=[Item(sku="T1", total=Price(including_vat=1.5))]))
     before = copy.deepcopy(model)
     await norce.orders.create(model, reference="added", cart=Cart(reference=unique("cart")))
@@ -63,7 +63,7 @@ async def test_a_model(norce: NorceOrderClient, sandbox: Sandbox) -> None:
 
 
 async def test_keyword_arguments(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """Each goes to its member; models and dicts may be mixed."""
+    """Each argument becomes a member of the body; models and dicts may be mixed."""
     order = await norce.orders.create(
         **CONTEXT,
         cart=CART,
@@ -100,7 +100,7 @@ async def test_keyword_arguments(norce: NorceOrderClient, sandbox: Sandbox) -> N
 async def test_an_unknown_member_is_refused(
     sandbox: Sandbox, norce: NorceOrderClient, body: Any, complaint: str
 ) -> None:
-    """By its name, never with its value, and nothing is sent."""
+    """The error names the unknown member but never shows its value, and nothing is sent."""
     with pytest.raises(InvalidRequestError, match=complaint) as caught:
         await norce.orders.create(body)
     assert "12,50" not in str(caught.value)
@@ -125,14 +125,14 @@ async def test_an_unknown_member_is_refused(
 async def test_values_that_the_description_forbids(
     sandbox: Sandbox, norce: NorceOrderClient, arguments: Any, complaint: str
 ) -> None:
-    """Patterns are checked before sending, anywhere in the body."""
+    """Values anywhere in the body are checked before anything is sent."""
     with pytest.raises(InvalidRequestError, match=complaint):
         await norce.orders.create(**{**CONTEXT, **arguments})
     assert len(sandbox.requests) == 0
 
 
 async def test_patterns_hold_for_addresses_and_payments_too(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """Wherever a country or currency is written."""
+    """The patterns of countries and currencies also hold for the customer's addresses and for payments."""
     order = norce.orders("oAbCdEfG")
     for call in (order.customer.set_billing, order.customer.set_shipping):
         with pytest.raises(InvalidRequestError, match=r"address\.country must be two letters"):
@@ -155,14 +155,14 @@ async def test_patterns_hold_for_addresses_and_payments_too(norce: NorceOrderCli
 async def test_a_model_that_json_can_not_express(
     norce: NorceOrderClient, sandbox: Sandbox, model: OrderData, complaint: str
 ) -> None:
-    """It is refused by the name of its member."""
+    """The error names the member that JSON can't express, and nothing is sent."""
     with pytest.raises(InvalidRequestError, match=complaint):
         await norce.orders.create(model)
     assert len(sandbox.requests) == 0
 
 
 def test_the_patterns_are_the_description_s() -> None:
-    """Every pattern of a body's member there is, and no other."""
+    """``PATTERNS`` has every pattern of the description and no other."""
     description = json.loads(files("norce_order_api").joinpath("openapi.json").read_text("utf-8"))
     described = {
         (schema, member): definition["pattern"]
@@ -174,7 +174,7 @@ def test_the_patterns_are_the_description_s() -> None:
 
 
 async def test_other_inputs_are_checked(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """Attribute names, a reference and what is required of a part."""
+    """Attribute names and values, references and required members are checked before anything is sent."""
     order = norce.orders("oAbCdEfG")
     names: list[Any] = ["", 5, None]
     for name in names:
@@ -195,7 +195,7 @@ async def test_other_inputs_are_checked(norce: NorceOrderClient, sandbox: Sandbo
 
 
 async def test_a_second_order_for_a_cart_is_a_conflict(norce: NorceOrderClient) -> None:
-    """And the first one is found by its cart reference."""
+    """A second order for a cart reference is refused, and the first is found by that reference until it is removed."""
     reference = unique("cart")
     first = await norce.orders.create(**CONTEXT, cart={"reference": reference})
     with pytest.raises(ConflictError):
@@ -220,7 +220,7 @@ async def test_a_cart_reference_is_compared_exactly() -> None:
 
 
 async def test_an_order_whose_answer_was_lost_is_adopted() -> None:
-    """It is looked for by its cart reference; the handle has its id."""
+    """After a lost answer the order is found by its cart reference, and the handle has its id."""
     page = {"data": [{"id": "oFound", "cart": {"reference": "c1"}}]}
     service = stand([lost("read"), answer(200, page)])
     order = await service.client.orders.create(**CONTEXT, cart={"reference": "c1"})
@@ -229,7 +229,8 @@ async def test_an_order_whose_answer_was_lost_is_adopted() -> None:
 
 
 async def test_an_order_without_a_cart_reference_is_not_made_twice() -> None:
-    """A lost answer is unknown, with the body as an attribute; the text shows none of it."""
+    """Without a cart reference a lost answer raises ``OutcomeUnknownError``. It has the body as an attribute, and its
+    text shows none of it."""
     service = stand([lost("read")])
     with pytest.raises(OutcomeUnknownError) as caught:
         await service.client.orders.create(**CONTEXT, reference="secret-one")
@@ -239,7 +240,7 @@ async def test_an_order_without_a_cart_reference_is_not_made_twice() -> None:
 
 @pytest.mark.parametrize("body", [{"id": "oNew"}, "oNew", None], ids=["object", "string", "location"])
 async def test_every_published_form_of_the_answer(body: Any) -> None:
-    """An object with the id, the bare id, or the Location alone."""
+    """The id is read from an object, a bare string or the Location header."""
     service = stand([answer(201, body, location="/api/v0/checkout/orders/oNew")])
     assert (await service.client.orders.create(CONTEXT)).id == "oNew"
 
@@ -282,7 +283,8 @@ MADE = pytest.mark.parametrize("make", [made, got_or_made])
 
 @MADE
 async def test_two_orders_of_one_cart_come_as_handles(make: Callable[[NorceOrderClient], Awaitable[Order]]) -> None:
-    """Oldest first, ready to be looked at and removed."""
+    """``DuplicateOrderError`` has both orders as handles, oldest first. A copy keeps them; a pickled error keeps the
+    ids."""
     service = stand(Twice())
     with pytest.raises(DuplicateOrderError, match="oFirst, oSecond") as caught:
         await make(service.client)
@@ -299,14 +301,14 @@ async def test_two_orders_of_one_cart_come_as_handles(make: Callable[[NorceOrder
 async def test_an_order_that_may_not_be_the_only_one_is_marked(
     make: Callable[[NorceOrderClient], Awaitable[Order]],
 ) -> None:
-    """Its list did not show it in time, so this is not known."""
+    """If the list never shows the orders, ``uniqueness_checked`` is False."""
     order = await make(stand(Twice(shows=False)).client)
     assert (order.id, order.uniqueness_checked) == ("oSecond", False)
 
 
 @pytest.mark.parametrize("create", ["create", "get_or_create"])
 async def test_an_unknown_keyword_is_an_error(create: str) -> None:
-    """Nothing is sent; the text lists the keywords."""
+    """An unknown keyword raises a TypeError that lists the known ones, and nothing is sent."""
     service = stand([])
     given = {"cart_reference": "c"} if create == "get_or_create" else {}
     with pytest.raises(TypeError, match=r"unexpected keyword argument 'curency'; .* culture, currency, country, cart"):
@@ -320,7 +322,7 @@ async def test_an_order_that_was_created_once_needs_no_check() -> None:
 
 
 async def test_an_item_of_a_job_that_made_two_orders_is_not_reported_as_done() -> None:
-    """Not even by an action that finds its order in settle."""
+    """``DuplicateOrderError`` makes the outcome unknown, even if the action's ``settle`` answers "done"."""
 
     class Reorder(Action[str]):
         name = "reorder"

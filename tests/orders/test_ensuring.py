@@ -1,4 +1,4 @@
-"""``ensure``: two calls create once, also if the answer is lost."""
+"""Two calls of ``ensure`` create once, also if the answer is lost."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ every_kind = pytest.mark.parametrize("kind", ENSURED)
 
 
 def there(order: Order, kind: str) -> list[str]:
-    """The ids in one list of the snapshot."""
+    """Return the ids in one list of the order's record."""
     return [entry.id for entry in getattr(order, kind)]
 
 
 @every_kind
 async def test_two_calls_create_once(norce: NorceOrderClient, sandbox: Sandbox, kind: str) -> None:
-    """A service that starts again finds its entry; so does another handle."""
+    """The second call finds the first one's entry with one read, also through another handle."""
     order = await an_order(norce)
     first = await ENSURED[kind](order)
     assert first.created
@@ -61,7 +61,7 @@ async def test_two_calls_create_once(norce: NorceOrderClient, sandbox: Sandbox, 
 
 @every_kind
 async def test_a_lost_answer_is_settled(sandbox: Sandbox, kind: str) -> None:
-    """A read shows the entry: created, and created once."""
+    """A read after a lost answer shows the entry, which counts as created and was created once."""
     engine = LosingEngine()
     async with client_of(sandbox, engine=engine, options=AT_ONCE) as norce:
         order = await an_order(norce)
@@ -73,7 +73,7 @@ async def test_a_lost_answer_is_settled(sandbox: Sandbox, kind: str) -> None:
 
 @every_kind
 async def test_an_entry_that_never_shows_is_reported_and_not_created_again(kind: str) -> None:
-    """The answer is lost and the entry does not come: unknown, after one POST."""
+    """If the answer is lost and the entry never shows, the outcome is unknown after one POST."""
     order_body = answer(200, {"id": "o1", "state": {"currentStatus": "checkout"}})
     service = stand(lambda request: lost("read") if request.method == "POST" else order_body)
     with pytest.raises(OutcomeUnknownError):
@@ -83,7 +83,7 @@ async def test_an_entry_that_never_shows_is_reported_and_not_created_again(kind:
 
 
 async def test_a_late_entry_is_found_after_the_settling_pause() -> None:
-    """A slow commit happens while the client waits."""
+    """An entry that shows late after a lost answer is found by a later read."""
     empty = {"id": "o1"}
     full = {"id": "o1", "payments": [{"id": "p1", "reference": "psp-1", "state": "intent"}]}
     replies = [answer(200, empty), lost("read"), answer(200, empty), answer(200, empty), answer(200, full)]
@@ -93,7 +93,7 @@ async def test_a_late_entry_is_found_after_the_settling_pause() -> None:
 
 
 async def test_a_service_that_reports_a_creation_and_does_not_show_it() -> None:
-    """The error differs from that of a lost answer."""
+    """A confirmed creation that does not show raises ``PendingError``, unlike a lost answer."""
     order_body = answer(200, {"id": "o1"})
     service = stand(lambda request: answer(201, {"id": "p1"}) if request.method == "POST" else order_body)
     with pytest.raises(PendingError, match="not shown when it was read back"):
@@ -103,7 +103,8 @@ async def test_a_service_that_reports_a_creation_and_does_not_show_it() -> None:
 @every_kind
 @pytest.mark.parametrize("created", [False, True])
 async def test_a_creation_is_reported_even_if_the_order_can_not_be_read_back(kind: str, created: bool) -> None:
-    """It was sent, so the error never says that nothing was changed. The next call reads, and creates nothing."""
+    """The creation was sent, so the error never says that nothing was changed. The next call reads, and creates
+    nothing."""
     reads = 0
 
     def service_of(request: Any) -> Any:
@@ -126,7 +127,7 @@ async def test_a_creation_is_reported_even_if_the_order_can_not_be_read_back(kin
 
 
 async def test_a_removed_payment_does_not_count(norce: NorceOrderClient) -> None:
-    """Its reference is free for another one."""
+    """A removed payment's reference is free for another payment."""
     order = await an_order(norce)
     first = await order.payments.ensure({"amount": 125.0}, reference="psp-1")
     assert first.value.id is not None
@@ -139,7 +140,8 @@ async def test_a_removed_payment_does_not_count(norce: NorceOrderClient) -> None
 
 
 async def test_the_key_of_callbacks(norce: NorceOrderClient) -> None:
-    """The adapter, the address, and for hooks and notifications the part of the order."""
+    """Callbacks are the same if they have the same adapter and address; hooks and notifications also need the same part
+    of the order."""
     order = await an_order(norce)
     await order.hooks.ensure(HOOK)
     changes: list[HookDict] = [
@@ -158,7 +160,7 @@ async def test_the_key_of_callbacks(norce: NorceOrderClient) -> None:
 
 
 async def test_an_entry_without_a_key_is_refused() -> None:
-    """Nothing is sent."""
+    """An entry without the members that identify it is refused, and nothing is sent."""
     service = stand([])
     order = service.client.orders("o1")
     with pytest.raises(InvalidRequestError, match="needs a reference"):
@@ -177,7 +179,7 @@ async def test_an_entry_without_a_key_is_refused() -> None:
 
 
 async def test_an_argument_is_not_changed_and_the_result_shows_no_personal_data(norce: NorceOrderClient) -> None:
-    """The reference goes into a copy; a result's repr holds no payment."""
+    """The reference goes into a copy of the payment, and the result's repr does not show the payment."""
     payment = Payment(amount=1.0, name="Åsa's card")
     done = await (await an_order(norce)).payments.ensure(payment, reference="psp-2")
     assert payment.reference is None

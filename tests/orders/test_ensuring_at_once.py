@@ -89,9 +89,9 @@ every_kind = pytest.mark.parametrize("ensure", KINDS)
 
 @dataclass
 class Service:
-    """Accepts everything, and keeps nothing unique.
+    """A service that accepts every creation and keeps nothing unique.
 
-    A creation shows ``lands`` seconds after its request; the answer comes after ``takes`` seconds, unless it is one of
+    A creation shows ``lands`` seconds after its request. The answer comes after ``takes`` seconds, unless it is one of
     those that are lost.
     """
 
@@ -105,7 +105,7 @@ class Service:
     made: list[tuple[float, str, dict[str, Any]]] = field(default_factory=list[tuple[float, str, dict[str, Any]]])
 
     def __post_init__(self) -> None:
-        # These tests are not about one more repeat of an order's creation.
+        # These tests are not about the repeat of an order's creation, so it is off.
         options = CallOptions(repeat_order_creation=False)
         self.stand = stand(self.reply, options=options, max_in_flight=1_000)
 
@@ -142,7 +142,7 @@ class Service:
 
 
 async def at_once(*calls: Callable[[], Awaitable[Got]]) -> list[Got | BaseException]:
-    """The results of calls that are made at the same time, in their order."""
+    """Make calls at the same time, and return their results in the order of the calls."""
     came: dict[int, Got | BaseException] = {}
 
     async def one(number: int) -> None:
@@ -159,7 +159,8 @@ async def at_once(*calls: Callable[[], Awaitable[Got]]) -> list[Got | BaseExcept
 
 @every_kind
 async def test_ten_at_once_create_one(ensure: Ensure) -> None:
-    """On one client, with scopes and handles of their own: one of them created it, all of them have it."""
+    """Ten callers share one creation, also with scopes and handles of their own: one of them is told that it created,
+    and all get the id."""
     service = Service()
     client = service.stand.client
     scopes = [client, client.scoped(adapter_id="a2"), client.scoped(options=CallOptions(max_attempts=1))]
@@ -169,7 +170,7 @@ async def test_ten_at_once_create_one(ensure: Ensure) -> None:
 
 
 async def test_ten_at_once_on_one_handle() -> None:
-    """The handle shows it, and is not stale."""
+    """Calls on one handle create one payment, which the handle then shows; the handle is not stale."""
     service = Service()
     order = service.stand.client.orders("o1")
 
@@ -193,7 +194,8 @@ async def test_another_channel_has_one_of_its_own(ensure: Ensure) -> None:
 
 
 async def test_callbacks_that_differ_do_not_share() -> None:
-    """The same adapter and address, for another part of the order; another spelling of the part is the same."""
+    """A callback for another part of the order is created by itself, even with the same adapter and address. The two
+    spellings of the part count as the same."""
     service = Service()
     order = service.stand.client.orders("o1")
 
@@ -209,7 +211,8 @@ async def test_callbacks_that_differ_do_not_share() -> None:
 @pytest.mark.every_loop
 @every_kind
 async def test_the_first_caller_may_be_cancelled(ensure: Ensure) -> None:
-    """While it reads, or while it creates: the others keep the creation, and one of them created it."""
+    """If the first caller is cancelled while it reads or creates, the other callers keep the creation, and one of them
+    is told that it created."""
     for after in (0.05, 0.15, 0.25):
         service = Service()
 
@@ -233,7 +236,7 @@ async def test_the_first_caller_may_be_cancelled(ensure: Ensure) -> None:
 
 @every_kind
 async def test_nothing_is_created_if_all_callers_are_cancelled(ensure: Ensure) -> None:
-    """All of them are cancelled while it reads."""
+    """If all callers are cancelled while the service is read, no creation is sent."""
     service = Service()
 
     async def leaves() -> Got:
@@ -249,7 +252,7 @@ async def test_nothing_is_created_if_all_callers_are_cancelled(ensure: Ensure) -
 
 @every_kind
 async def test_each_waits_within_its_own_deadline(ensure: Ensure) -> None:
-    """The shortest deadline ends neither the creation nor the other callers; and nothing is created twice."""
+    """The shortest deadline ends neither the creation nor the other calls, and nothing is created twice."""
     service = Service(takes=3.0)
     client = service.stand.client
 
@@ -266,7 +269,8 @@ async def test_each_waits_within_its_own_deadline(ensure: Ensure) -> None:
 
 @every_kind
 async def test_a_deadline_before_anything_was_created(ensure: Ensure) -> None:
-    """Nothing was created, and nothing will be."""
+    """If the deadline ends before the creation is sent, the error says that nothing was created, and nothing is created
+    later."""
     service = Service(takes=3.0)
     with pytest.raises(UnavailableError, match="before anything was created") as raised:
         await ensure(service.stand.client, CallOptions(deadline=1.0))
@@ -278,7 +282,7 @@ async def test_a_deadline_before_anything_was_created(ensure: Ensure) -> None:
 
 @every_kind
 async def test_a_deadline_while_it_is_created(ensure: Ensure) -> None:
-    """It may exist; the next ensure finds out."""
+    """If the deadline ends during the creation, the outcome is unknown. The next ensure finds the entry."""
     service = Service(takes=3.0)
     with pytest.raises(OutcomeUnknownError) as raised:
         await ensure(service.stand.client, CallOptions(deadline=4.0))
@@ -290,7 +294,7 @@ async def test_a_deadline_while_it_is_created(ensure: Ensure) -> None:
 
 @every_kind
 async def test_a_deadline_does_not_run_in_the_queue(ensure: Ensure) -> None:
-    """As of any call, it is counted from the first permit on; the queue's timeout is for the wait before."""
+    """The deadline counts from the first permit, as in any call. ``queue_timeout`` limits the wait before it."""
     service = Service(takes=2.0)
     scope = service.stand.client.scoped(max_in_flight=1, options=CallOptions(deadline=7.0))
 
@@ -320,8 +324,8 @@ async def test_a_deadline_does_not_run_in_the_queue(ensure: Ensure) -> None:
 
 @every_kind
 async def test_an_entry_that_may_still_take_effect_is_not_created_again(ensure: Ensure) -> None:
-    """It takes effect 20 s after its send: until then the unknown outcome is raised again, on every scope and
-    handle."""
+    """The creation takes effect 20 s after it was sent. Until then every scope and handle raises the unknown outcome
+    again."""
     service = Service(lands=20.0, losing=1)
     client = service.stand.client
     with pytest.raises(OutcomeUnknownError) as first:
@@ -339,7 +343,8 @@ async def test_an_entry_that_may_still_take_effect_is_not_created_again(ensure: 
 @every_kind
 @pytest.mark.parametrize("lost_after", [0.1, 10.0])
 async def test_an_entry_that_never_takes_effect_is_created_again_later(ensure: Ensure, lost_after: float) -> None:
-    """25 s after its send, whatever the wait for the answer was, and not sooner."""
+    """The entry is created again 25 s after the first send and not sooner, however long the first call waited for its
+    answer."""
     service = Service(lands=None, losing=1, lost_after=lost_after)
     client = service.stand.client
     with pytest.raises(OutcomeUnknownError):
@@ -357,7 +362,7 @@ async def test_an_entry_that_never_takes_effect_is_created_again_later(ensure: E
 
 @every_kind
 async def test_longer_timeouts_make_the_doubt_longer(ensure: Ensure) -> None:
-    """With a read timeout of 60 s the answer may take as long."""
+    """With a read timeout of 60 s the entry is still in doubt after 60 s, and no longer after 70 s."""
     service = Service(lands=None, losing=1)
     patient = service.stand.client.scoped(options=CallOptions(read_timeout=60.0))
     with pytest.raises(OutcomeUnknownError):
@@ -373,7 +378,7 @@ async def test_longer_timeouts_make_the_doubt_longer(ensure: Ensure) -> None:
 
 @every_kind
 async def test_ensure_after_a_create_that_is_unknown(ensure: Ensure) -> None:
-    """A creation of another method, and on another handle."""
+    """``ensure`` respects the unknown outcome of another method and another handle."""
     service = Service(lands=20.0, losing=1)
     with pytest.raises(OutcomeUnknownError):
         await CREATES[ensure.__name__](service.stand.client)
@@ -387,7 +392,8 @@ async def test_ensure_after_a_create_that_is_unknown(ensure: Ensure) -> None:
 @pytest.mark.every_loop
 @every_kind
 async def test_ensure_after_a_create_that_was_cancelled(ensure: Ensure) -> None:
-    """Its outcome is not known."""
+    """A creation that was cancelled in flight has an unknown outcome, so ``ensure`` does not create again before it
+    shows."""
     service = Service(takes=5.0, lands=12.0)
     with service.stand.clock.move_on_after(1.0):
         await CREATES[ensure.__name__](service.stand.client)
@@ -402,7 +408,7 @@ async def test_ensure_after_a_create_that_was_cancelled(ensure: Ensure) -> None:
 @pytest.mark.every_loop
 @every_kind
 async def test_ensure_after_a_create_that_was_cancelled_in_the_queue(ensure: Ensure) -> None:
-    """It was never sent, so there is nothing to wait for."""
+    """A creation that was cancelled in the queue was never sent, so ``ensure`` creates at once."""
     service = Service(takes=5.0)
     scope = service.stand.client.scoped(max_in_flight=1)
 
@@ -423,7 +429,7 @@ async def test_ensure_after_a_create_that_was_cancelled_in_the_queue(ensure: Ens
 
 @every_kind
 async def test_ensure_while_a_create_is_in_flight(ensure: Ensure) -> None:
-    """It waits for that, and finds the entry."""
+    """``ensure`` waits for the creation that is in flight, and finds its entry."""
     service = Service(takes=3.0, lands=2.9)
 
     async def create() -> Got:
@@ -442,7 +448,7 @@ async def test_ensure_while_a_create_is_in_flight(ensure: Ensure) -> None:
 
 @every_kind
 async def test_a_create_that_changed_nothing_leaves_no_doubt(ensure: Ensure) -> None:
-    """Refused, or not sent at all."""
+    """After a creation that was refused or never sent, the next ensure creates at once."""
     replies = [answer(400), lost("connect"), lost("connect"), lost("connect")]
     service = Service()
     plain: Callable[[WireRequest], Step] = service.reply
@@ -457,7 +463,8 @@ async def test_a_create_that_changed_nothing_leaves_no_doubt(ensure: Ensure) -> 
 
 @pytest.mark.parametrize("ensure", KINDS[:5])
 async def test_an_entry_that_was_created_and_does_not_show_is_not_created_again(ensure: Ensure) -> None:
-    """A service that shows late: the second attempt reads, and finds it."""
+    """While the service does not show a confirmed creation yet, each ensure is pending and sends no second one. Once it
+    shows, ensure finds it."""
     service = Service(lands=15.0)
     for _ in range(2):
         with pytest.raises(PendingError):
@@ -469,7 +476,8 @@ async def test_an_entry_that_was_created_and_does_not_show_is_not_created_again(
 
 @every_kind
 async def test_each_caller_gets_an_error_of_its_own(ensure: Ensure) -> None:
-    """With the cause of the shared one; a traceback that grows with every caller helps no one."""
+    """Callers that share a creation get separate error objects with the same text, because a shared traceback would
+    grow with every caller."""
     service = Service(lands=None, losing=1)
     came = await at_once(*[lambda: ensure(service.stand.client)] * 4)
     assert all(isinstance(got, OutcomeUnknownError) for got in came)
@@ -479,7 +487,7 @@ async def test_each_caller_gets_an_error_of_its_own(ensure: Ensure) -> None:
 
 
 async def test_a_wrong_argument_is_reported_to_its_caller() -> None:
-    """It is checked before anything is shared."""
+    """Arguments are checked before a creation is shared, so only the caller with the wrong amount gets the error."""
     service = Service()
     order = service.stand.client.orders("o1")
 
@@ -496,7 +504,8 @@ async def test_a_wrong_argument_is_reported_to_its_caller() -> None:
 @pytest.mark.every_loop
 @every_kind
 async def test_on_a_client_that_is_closed(ensure: Ensure) -> None:
-    """As any call; if it is closed meanwhile, no caller waits for ever."""
+    """If the client is closed meanwhile, no caller waits for ever and nothing is created. Afterwards ``ensure`` is
+    refused like any call."""
     service = Service(takes=1.0)
 
     async def close() -> Got:
@@ -526,7 +535,7 @@ def begun(clock: FakeClock) -> Deadline:
 
 
 def in_doubt(creations: Creations, number: int) -> bool:
-    """Whether it is not created again for that reason."""
+    """Return whether a creation is refused because an earlier one may still take effect."""
     try:
         creations.check(creation(number), Flight(FakeClock()))
     except OutcomeUnknownError:
@@ -535,7 +544,7 @@ def in_doubt(creations: Creations, number: int) -> bool:
 
 
 async def test_ten_thousand_doubts_are_remembered_one_by_one() -> None:
-    """With one more, all keys are in doubt for as long as that one; then none is."""
+    """Up to 10,000 doubts are remembered by key. With one more, every key is in doubt until that doubt ends."""
     clock = FakeClock()
     creations = Creations(clock)
 
@@ -565,7 +574,8 @@ async def test_ten_thousand_doubts_are_remembered_one_by_one() -> None:
 
 
 async def test_a_new_loop_keeps_doubts_and_drops_flights() -> None:
-    """A creation that was in flight when its event loop ended may take effect."""
+    """A creation that was in flight when its event loop ended may take effect, so its key stays in doubt and no call
+    waits for it."""
     clock = FakeClock()
     creations = Creations(clock)
     with creations.creating(creation(1), Baseline(), begun(clock)):
@@ -601,7 +611,7 @@ class Nowhere:
 
 
 def test_a_doubt_survives_its_event_loop() -> None:
-    """A task runner has a loop for each of its tasks."""
+    """A doubt from one event loop holds on the next one, because a task runner uses a new loop for each task."""
     posts: list[str] = []
     with Sandbox() as sandbox:
         norce = client_of(sandbox, engine=lambda: Nowhere(posts, 0.0), options=AT_ONCE)
@@ -614,7 +624,7 @@ def test_a_doubt_survives_its_event_loop() -> None:
 
 
 def test_a_flight_that_its_event_loop_did_not_finish() -> None:
-    """No caller waits for it on the next one, and its creation is in doubt."""
+    """No caller on a new event loop waits for a creation of the old one, and that creation is in doubt."""
     posts: list[str] = []
     with Sandbox() as sandbox:
         norce = client_of(sandbox, engine=lambda: Nowhere(posts, 3600.0), options=AT_ONCE)

@@ -53,7 +53,7 @@ DESCRIBED = {
 
 @dataclass
 class Stage:
-    """An order with one of everything, and the ids of its parts."""
+    """An order with one of each part, and the ids of its parts."""
 
     norce: NorceOrderClient
     order: Order
@@ -76,7 +76,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Call:
-    """The method of an operation, and the request that has to arrive."""
+    """The client's call for an operation, and the request that must arrive."""
 
     make: Callable[[Stage], Awaitable[object]]
     method: str
@@ -299,7 +299,7 @@ async def norce(sandbox: Sandbox, request: pytest.FixtureRequest) -> AsyncIterat
 
 @pytest.fixture
 async def stage(norce: NorceOrderClient, provider_url: str) -> Stage:
-    """An order that may go on to processing, with one of everything, freshly read."""
+    """Create an order that may go on to processing, with one of each part, and read it."""
     order = await norce.orders.create(
         cast(
             "Any",
@@ -324,7 +324,7 @@ async def stage(norce: NorceOrderClient, provider_url: str) -> Stage:
 # The engines' contract is about bytes; every engine sends the same.
 @pytest.mark.in_turn("anyio_backend")
 async def test_it_arrives_as_described(operation: str, stage: Stage, sandbox: Sandbox) -> None:
-    """One request, exactly as the description has it, answered with success, and one effect."""
+    """A call sends one request exactly as described, gets a success and has the listed number of effects."""
     call = CALLS[operation]
     ids = stage.ids
     sandbox.requests.clear()
@@ -349,7 +349,7 @@ async def test_it_arrives_as_described(operation: str, stage: Stage, sandbox: Sa
 
 
 def test_every_operation_of_the_description_is_called_here() -> None:
-    """The description, the pipeline's table and the calls above name the same operations."""
+    """The description, the pipeline's table and ``CALLS`` name the same operations."""
     assert sorted(CALLS) == sorted(DESCRIBED)
     assert sorted(row.id for row in OPERATIONS) == sorted(DESCRIBED)
 
@@ -359,7 +359,7 @@ USUAL = {"GET": Kind.SAFE, "PUT": Kind.IDEMPOTENT, "PATCH": Kind.IDEMPOTENT, "DE
 
 
 def test_the_kinds_are_those_that_were_decided() -> None:
-    """The kinds above are written by hand, so that a change of the pipeline's table alone is noticed."""
+    """The kinds in ``CALLS`` are written by hand, so a change of the pipeline's table alone fails here."""
     decided = {operation: call.kind or USUAL[call.method] for operation, call in CALLS.items()}
     assert {row.id: row.kind for row in OPERATIONS} == decided
 
@@ -394,7 +394,7 @@ async def test_the_results(stage: Stage) -> None:
 
 
 async def test_removed_and_replaced_parts_show_at_the_service(stage: Stage) -> None:
-    """The next read shows it."""
+    """The next read shows parts that were replaced, deleted, changed or created."""
     order, ids = stage.order, stage.ids
     await order.validations.put(ids["validation"], {"adapterId": "stock", "url": "https://b.example"})
     await order.hooks.delete(ids["hook"])

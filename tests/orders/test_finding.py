@@ -31,7 +31,7 @@ ICELAND = OrderFilter(countries=["IS"])
 @pytest.mark.parametrize("pagination", ["returned", "matches", "requested"])
 @pytest.mark.parametrize("others", [0, 1, 3])
 async def test_counting_is_right_under_both_readings(pagination: str, others: int) -> None:
-    """With 0, 1, 2 and more matches, beside other orders of the channel."""
+    """The count is right for up to three matches, beside other orders of the channel."""
     with Sandbox(readings={"pagination-size": pagination}) as sandbox:
         async with client_of(sandbox) as norce:
             for _ in range(others):
@@ -45,7 +45,7 @@ async def test_counting_is_right_under_both_readings(pagination: str, others: in
 
 
 async def test_the_older_reading_of_size_counts_right_too() -> None:
-    """If ``size`` is the requested limit, whatever came."""
+    """The count is right if ``size`` is the requested limit and not the number of orders on the page."""
     older = {"pagination": {"size": 1, "totalSize": 0}}
     service = stand([answer(200, {"data": [], **older})])
     assert await service.client.orders.count() == 0
@@ -55,14 +55,14 @@ async def test_the_older_reading_of_size_counts_right_too() -> None:
 
 
 async def test_an_answer_without_figures_is_reported() -> None:
-    """No number is invented."""
+    """If the answer has no figures, ``count`` raises instead of inventing a number."""
     service = stand([answer(200, {"data": [{"id": "o1"}]})])
     with pytest.raises(UnavailableError, match="does not say how many"):
         await service.client.orders.count()
 
 
 async def test_finding(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """By cart reference, by reference, by payment: loaded handles, one call where one is enough."""
+    """Orders are found by cart reference, by payment and by reference. The first two need one call each."""
     reference, cart_reference = unique("erp"), unique("cart")
     order = await an_order(norce, reference=reference, cart={**CART, "reference": cart_reference})
     twin = await an_order(norce, reference=reference)
@@ -79,14 +79,14 @@ async def test_finding(norce: NorceOrderClient, sandbox: Sandbox) -> None:
 
 
 async def test_finding_a_missing_order(norce: NorceOrderClient) -> None:
-    """None, or an empty list."""
+    """A look-up of one order returns None if there is none; ``find_by_reference`` returns an empty list."""
     assert await norce.orders.find_by_cart_reference(unique("cart")) is None
     assert await norce.orders.find_by_payment(unique("p")) is None
     assert list(await norce.orders.find_by_reference(unique("erp"))) == []
 
 
 async def test_a_similar_reference_is_not_found() -> None:
-    """Whatever the service counts as a match, the client compares exactly."""
+    """The client compares exactly, whatever the service counts as a match."""
     alike = {"id": "o1", "reference": "A-12", "cart": {"reference": "A-12"}, "payments": [{"id": "A-12"}]}
     service = stand(lambda _request: answer(200, {"data": [alike]}))
     assert await service.client.orders.find_by_cart_reference("A-1") is None
@@ -96,7 +96,7 @@ async def test_a_similar_reference_is_not_found() -> None:
 
 @pytest.mark.parametrize("nothing", ["", None])
 async def test_finding_by_nothing_is_refused(nothing: Any) -> None:
-    """It would match everything."""
+    """An empty value is refused, because it would match every order."""
     service = stand([])
     for find in (
         service.client.orders.find_by_cart_reference,
@@ -109,7 +109,7 @@ async def test_finding_by_nothing_is_refused(nothing: Any) -> None:
 
 
 async def test_getting_or_creating_twice_creates_once(norce: NorceOrderClient) -> None:
-    """The second call returns the first one's order, as it is."""
+    """The second call returns the first one's order unchanged."""
     reference = unique("cart")
     first, created = await norce.orders.get_or_create(CONTEXT, cart_reference=reference, cart=CART)
     assert created
@@ -120,7 +120,7 @@ async def test_getting_or_creating_twice_creates_once(norce: NorceOrderClient) -
 
 
 async def test_ten_at_once_create_one(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """The others get the order of the first one."""
+    """Of ten calls at once one creates the order, and all return it."""
     reference = unique("cart")
     got: list[tuple[str, bool]] = []
 
@@ -137,7 +137,8 @@ async def test_ten_at_once_create_one(norce: NorceOrderClient, sandbox: Sandbox)
 
 
 async def test_a_conflict_with_an_order_that_is_not_found_is_reported() -> None:
-    """For instance one that is hidden from this channel. The client looks as often as for a lost order."""
+    """A conflict is raised if the order is not found in as many look-ups as for a lost order. It may be hidden from
+    this channel."""
     empty = answer(200, {"data": []})
     service = stand([empty, answer(409, {"code": "order-conflict"}), *[empty] * 4])
     with pytest.raises(ConflictError):
@@ -145,7 +146,7 @@ async def test_a_conflict_with_an_order_that_is_not_found_is_reported() -> None:
 
 
 async def test_a_conflict_with_an_order_that_the_list_shows_later() -> None:
-    """Found at the third look, and nothing is raised."""
+    """If the third look-up after a conflict shows the order, it is returned and nothing is raised."""
     empty = answer(200, {"data": []})
     shown = answer(200, {"data": [{"id": "o1", "cart": {"reference": "c1"}, "state": {"currentStatus": "checkout"}}]})
     service = stand([empty, answer(409, {"code": "order-conflict"}), empty, empty, shown])
@@ -154,7 +155,7 @@ async def test_a_conflict_with_an_order_that_the_list_shows_later() -> None:
 
 
 async def test_a_removed_order_frees_its_cart_reference(norce: NorceOrderClient) -> None:
-    """A new order is created."""
+    """After the order was removed, a new one is created for its cart reference."""
     reference = unique("cart")
     first, _ = await norce.orders.get_or_create(CONTEXT, cart_reference=reference, cart=CART)
     await first.remove()
@@ -164,7 +165,7 @@ async def test_a_removed_order_frees_its_cart_reference(norce: NorceOrderClient)
 
 
 async def test_an_argument_is_not_changed(norce: NorceOrderClient) -> None:
-    """The reference goes into a copy of the cart; two different references are refused."""
+    """The reference goes into a copy of the cart. An empty reference and two different ones are refused."""
     cart = Cart.from_dict(CART)
     body = OrderData(culture="sv-SE", currency="SEK", country="SE", cart=cart)
     order, _ = await norce.orders.get_or_create(body, cart_reference=unique("cart"))
@@ -177,7 +178,7 @@ async def test_an_argument_is_not_changed(norce: NorceOrderClient) -> None:
 
 
 async def test_a_lost_answer_is_settled(sandbox: Sandbox) -> None:
-    """The order is found by its cart reference: created by this call, and once."""
+    """After a lost answer the order is found by its cart reference, and the result says that this call created it."""
     engine = LosingEngine()
     reference = unique("cart")
     async with client_of(sandbox, engine=engine, options=AT_ONCE) as norce:
@@ -189,7 +190,7 @@ async def test_a_lost_answer_is_settled(sandbox: Sandbox) -> None:
 
 
 async def test_an_order_that_may_be_there_is_not_created_again() -> None:
-    """The answer is lost, and so is every read after it: reported as unknown."""
+    """If the creation fails with a 500 and the read after it too, the outcome is unknown and nothing is sent again."""
     replies = iter([answer(200, {"data": []}), answer(500), answer(404)])
     service = stand(lambda _request: next(replies))
     with pytest.raises(OutcomeUnknownError):

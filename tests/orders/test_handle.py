@@ -66,14 +66,14 @@ async def test_a_handle_is_made_without_a_call(norce: NorceOrderClient, sandbox:
 
 @pytest.mark.parametrize("path", READS)
 async def test_reading_an_unread_order_names_the_call_to_make(norce: NorceOrderClient, path: str) -> None:
-    """NotLoadedError names the order and the method."""
+    """``NotLoadedError`` names the order and the method to call."""
     with pytest.raises(NotLoadedError, match=r"order oAbCdEfG has not been read yet: await order.refresh\(\) first"):
         look(norce.orders("oAbCdEfG"), path)
 
 
 @pytest.mark.parametrize("room", LISTS)
 async def test_iterating_over_an_unread_order_raises_too(norce: NorceOrderClient, room: str) -> None:
-    """An order that was not read is not an empty one."""
+    """The lists of an order that was not read raise, because they are not empty but unknown."""
     order = norce.orders("oAbCdEfG")
     with pytest.raises(NotLoadedError):
         list(getattr(order, room))
@@ -100,7 +100,7 @@ async def test_reading_a_snapshot_makes_no_call(norce: NorceOrderClient, sandbox
 
 
 async def test_a_write_keeps_the_values_and_marks_them_stale(norce: NorceOrderClient) -> None:
-    """After a write that answers nothing the last values stay, and refresh brings the new ones."""
+    """After a write whose answer has no body the last values stay, and ``refresh`` brings the new ones."""
     order = await (await norce.orders.create(CONTEXT | {"reference": "old"})).refresh()
     assert not order.stale
     await order.set_reference("new")
@@ -124,7 +124,7 @@ async def test_a_write_keeps_the_values_and_marks_them_stale(norce: NorceOrderCl
     ids=["refused", "turned away", "perhaps turned away", "not sent", "lost"],
 )
 async def test_only_a_possible_change_makes_a_handle_stale(step: Step, stale: bool) -> None:
-    """A refusal and a send that never left change nothing; a lost answer may have."""
+    """A refusal or a request that was never sent does not make the handle stale; a lost answer does."""
     service = stand([answer(200, order_body()), step, step, step], options=CallOptions(max_attempts=1))
     order = await service.client.orders.get("oAbCdEfG")
     with pytest.raises(CallError):
@@ -133,7 +133,7 @@ async def test_only_a_possible_change_makes_a_handle_stale(step: Step, stale: bo
 
 
 async def test_a_body_that_json_can_not_express_is_not_sent() -> None:
-    """NaN is refused before it is sent, by the name of its member."""
+    """The error about NaN names the member. Nothing is sent, and the handle is not stale."""
     service = stand([answer(200, order_body())])
     order = await service.client.orders.get("oAbCdEfG")
     with pytest.raises(InvalidRequestError, match=r"Payment\.amount is NaN or infinite"):
@@ -143,7 +143,7 @@ async def test_a_body_that_json_can_not_express_is_not_sent() -> None:
 
 
 async def test_refresh_of_a_missing_order(norce: NorceOrderClient) -> None:
-    """A 404 names the order and what to check, and leaves the handle as it was."""
+    """The error of a 404 names the order and what to check, and the handle stays as it was."""
     order = norce.orders("oNoSuchx")
     with pytest.raises(NotFoundError, match=r"order oNoSuchx.*404 \(order-not-found\).*merchant and channel") as caught:
         await order.refresh()
@@ -204,7 +204,7 @@ async def test_nothing_of_the_customer_shows(norce: NorceOrderClient, sandbox: S
 
 
 async def test_a_handle_protects_its_lists_from_changes(norce: NorceOrderClient) -> None:
-    """A snapshot survives copying, and equals what was read."""
+    """A deep copy of the order's data equals the original, and the cart has what was read."""
     order = await (await norce.orders.create(CONTEXT | {"cart": CART})).refresh()
     assert copy.deepcopy(order.data) == order.data
     assert order.cart.total is not None

@@ -1,4 +1,5 @@
-"""An answer is about the thing that was addressed, or it belongs to another call; an id from the service is data."""
+"""An answer must be about the thing that was asked for; otherwise it belongs to another call. An id from the service is
+data."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.anyio
 
 
 class _Service(BaseHTTPRequestHandler):
-    """Answers each request with the first id of its list, over connections that it keeps."""
+    """A server that answers each request with the first id of its list, over kept-alive connections."""
 
     protocol_version = "HTTP/1.1"
     ids: ClassVar[list[str | None]] = []
@@ -73,7 +74,7 @@ def norce(address: str, request: pytest.FixtureRequest) -> NorceOrderClient:
 
 
 async def test_the_answer_of_another_order_is_rejected(norce: NorceOrderClient) -> None:
-    """Asked for one order and given another: the connection is closed, and the read is repeated."""
+    """If the answer has another order's id, the connection is closed and the read is repeated."""
     _Service.ids += ["oOther", "oMine"]
     async with norce:
         order = await norce.orders.get("oMine")
@@ -83,7 +84,7 @@ async def test_the_answer_of_another_order_is_rejected(norce: NorceOrderClient) 
 
 
 async def test_a_read_that_gets_only_other_orders_is_unavailable(norce: NorceOrderClient) -> None:
-    """The handle keeps its record."""
+    """If every answer is about another order, the read fails and the handle keeps its record."""
     _Service.ids += ["oMine", "oOther", "oOther", "oOther"]
     async with norce:
         order = await norce.orders.get("oMine")
@@ -93,14 +94,14 @@ async def test_a_read_that_gets_only_other_orders_is_unavailable(norce: NorceOrd
 
 
 async def test_an_answer_without_an_id_is_accepted(norce: NorceOrderClient) -> None:
-    """The description does not promise one."""
+    """An answer without an id is accepted, because the description does not promise one."""
     _Service.ids += [None]
     async with norce:
         assert (await norce.orders.get("oMine")).status == "checkout"
 
 
 async def test_payments_and_shippings_too(norce: NorceOrderClient) -> None:
-    """Reads are repeated, and a write with only wrong answers is unknown."""
+    """Reads of parts are repeated too. A write that gets only wrong answers has an unknown outcome."""
     async with norce:
         order = norce.orders("oMine")
         _Service.ids += ["pOther", "pMine", "sOther", "sMine"]
@@ -116,7 +117,7 @@ ODD = ["a/b", "..", ".", "a\\b", " ", "a b", "a\nb", "a\x00b", "\x7f", "ü/", "a
 
 @pytest.mark.parametrize("odd", ODD)
 async def test_a_creation_with_an_unusual_id_happened(odd: str) -> None:
-    """The order exists, with the id as given; a call that can't address it raises, and lists show it."""
+    """The order exists, with the id as given. Lists show it, and a call that can't address it raises."""
     service = stand(
         lambda request: answer(201, {"id": odd}) if request.method == "POST" else answer(200, {"data": [{"id": odd}]})
     )
@@ -132,6 +133,6 @@ async def test_a_creation_with_an_unusual_id_happened(odd: str) -> None:
 
 
 async def test_a_part_with_an_unusual_id_was_created_too() -> None:
-    """The id is given as it came."""
+    """A new part's id is returned as it came."""
     service = stand([answer(201, {"id": "a/b"})])
     assert await service.client.orders("o1").payments.create({"amount": 5}) == "a/b"

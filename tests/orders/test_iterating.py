@@ -1,4 +1,4 @@
-"""``orders.iterate`` over a socket, while orders come and every order that was yielded leaves the filter."""
+"""``orders.iterate`` over a socket while orders are created and every yielded order leaves the filter."""
 
 from __future__ import annotations
 
@@ -85,7 +85,8 @@ async def emptied(count: int, readings: tuple[Any, Any], *, prefetch: bool, clum
 # The service decides how a listing is read; the iteration awaits only its answers.
 @pytest.mark.in_turn("anyio_backend")
 async def test_300_orders_each_come_once(readings: tuple[str, str]) -> None:
-    """Under both readings of the pagination and of ``date_from``, with 120 orders of one moment."""
+    """Each order comes once under every reading of the pagination and of ``date_from``, with 120 orders of one
+    moment."""
     pages, met = await emptied(300, readings, prefetch=readings in READINGS[:1] + READINGS[3:], clump=120)
     assert met >= 300
     assert pages < 30
@@ -95,7 +96,7 @@ async def test_300_orders_each_come_once(readings: tuple[str, str]) -> None:
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 @pytest.mark.parametrize("readings", READINGS, ids="-".join)
 async def test_5000_orders_each_come_once(readings: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
-    """The same at length."""
+    """Each of 5,000 orders comes once under every reading, with 1,000 orders of one moment."""
     began = time.monotonic()
     pages, met = await emptied(5_000, readings, prefetch=True, clump=1_000)
     with capsys.disabled():
@@ -106,7 +107,7 @@ async def test_5000_orders_each_come_once(readings: tuple[str, str], capsys: pyt
 
 
 async def test_the_readings_of_the_service() -> None:
-    """Dates of the creation, or of the last change: only the second finds an order that was changed since."""
+    """``date_from`` finds an order that was changed since only if the service reads dates as the last change."""
     readings: list[tuple[str, list[str]]] = [("created", []), ("last-modified", ["seen"])]
     for dates, found in readings:
         clock = ManualClock()
@@ -120,7 +121,7 @@ async def test_the_readings_of_the_service() -> None:
 
 
 async def test_orders_that_are_changed_and_stay_come_once() -> None:
-    """A yielded order that is written to still matches, and comes again if dates mean the last change."""
+    """A yielded order that is written to comes again in the list if dates mean the last change. It is yielded once."""
     with Sandbox(readings={"dates": "last-modified"}) as sandbox:
         async with client_of(sandbox) as norce:
             wanted = await make(norce, 250)
@@ -134,20 +135,21 @@ async def test_orders_that_are_changed_and_stay_come_once() -> None:
 
 @pytest.fixture
 async def channel_of_25(norce: NorceOrderClient) -> Scope:
-    """A channel of its own with channel_of_25-five orders."""
+    """Create a channel of its own with 25 orders."""
     scope = norce.scoped(channel=f"c{time.monotonic_ns()}")
     await make(scope, 25)
     return scope
 
 
 async def test_page_size_1_requests_more_than_the_overlap(channel_of_25: Scope, sandbox: Sandbox) -> None:
-    """Pages of one entry would hold only known orders."""
+    """A page size of 1 is sent as 10, because pages of one entry would hold only known orders."""
     assert len({order.id async for order in channel_of_25.orders.iterate(page_size=1)}) == 25
     assert {parse_qs(request.query)["limit"][0] for request in sandbox.requests.of(LISTING)} == {"10"}
 
 
 async def test_a_service_that_gives_less_than_asked_for(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """It gives 100 at most, whatever the limit; a short page is not taken for the last one."""
+    """The service gives at most 100 orders a page whatever the limit, and a short page is not taken for the last
+    one."""
     scope = norce.scoped(channel=f"capped{time.monotonic_ns()}")
     wanted = await make(scope, 130)
     assert {order.id async for order in scope.orders.iterate(page_size=500)} == wanted
@@ -155,7 +157,8 @@ async def test_a_service_that_gives_less_than_asked_for(norce: NorceOrderClient,
 
 @pytest.mark.parametrize("limit", [0, 1, 10, 24, 25, 26])
 async def test_a_limit_is_the_largest_number_of_orders(channel_of_25: Scope, sandbox: Sandbox, limit: int) -> None:
-    """And no page is read without need: none at all for a limit of 0, one if one is enough."""
+    """``limit`` bounds the orders that are yielded. A limit of 0 reads no page, and a limit that one page can meet
+    reads one."""
     sandbox.requests.clear()
     found = [order.id async for order in channel_of_25.orders.iterate(limit=limit)]
     assert len(found) == len(set(found)) == min(limit, 25)
@@ -164,7 +167,7 @@ async def test_a_limit_is_the_largest_number_of_orders(channel_of_25: Scope, san
 
 
 async def test_oldest_first(channel_of_25: Scope) -> None:
-    """By the time of creation."""
+    """Orders come in the order of their creation times."""
     created = [order.created async for order in channel_of_25.orders.iterate(page_size=10)]
     assert all(created)
     assert created == sorted(created, key=str)
@@ -173,7 +176,8 @@ async def test_oldest_first(channel_of_25: Scope) -> None:
 @pytest.mark.every_loop
 @pytest.mark.parametrize("prefetch", [True, False])
 async def test_leaving_the_loop_early_leaves_nothing_behind(channel_of_25: Scope, prefetch: bool) -> None:
-    """No generator to be closed, no interrupted task: a warning would fail this test."""
+    """Leaving the loop by break, error or cancellation leaves no generator to close and no task; a warning would fail
+    this test."""
     async for _ in channel_of_25.orders.iterate(page_size=10, prefetch=prefetch):
         break
 
@@ -190,7 +194,8 @@ async def test_leaving_the_loop_early_leaves_nothing_behind(channel_of_25: Scope
 
 
 async def test_a_page_that_can_not_be_read_raises_when_it_is_needed() -> None:
-    """After the orders before it, also if it was read ahead; the next step reads it again."""
+    """A page that was read ahead and failed raises only after the orders before it. The next step reads the page
+    again."""
     first = {"data": [{"id": f"o{number}"} for number in range(10)]}
     second = {"data": [{"id": "o9"}, {"id": "o10"}]}
     replies = [answer(200, first), answer(403), answer(200, second), answer(200, {"data": [{"id": "o10"}]})]
@@ -203,7 +208,8 @@ async def test_a_page_that_can_not_be_read_raises_when_it_is_needed() -> None:
 
 @pytest.mark.every_loop
 async def test_a_client_that_is_closed_meanwhile(sandbox: Sandbox) -> None:
-    """Orders that were read are yielded; the page after them was not sent, as with any call."""
+    """If the client is closed during an iteration, the orders that were read are yielded. Then ``NotSentError`` is
+    raised, as by any call."""
     async with client_of(sandbox) as norce:
         scope = norce.scoped(channel=f"c{time.monotonic_ns()}")
         await make(scope, 35)
@@ -221,7 +227,7 @@ async def test_a_client_that_is_closed_meanwhile(sandbox: Sandbox) -> None:
 
 
 async def test_without_prefetch_a_page_is_read_when_it_is_needed(channel_of_25: Scope, sandbox: Sandbox) -> None:
-    """With it, one page ahead and no more."""
+    """Without prefetch ten orders need one page. With it the iteration reads one page ahead and no more."""
     pages = channel_of_25.orders.iterate(page_size=10, prefetch=False)
     sandbox.requests.clear()
     for _ in range(10):
@@ -247,14 +253,14 @@ async def test_without_prefetch_a_page_is_read_when_it_is_needed(channel_of_25: 
     ],
 )
 async def test_impossible_arguments_are_refused(norce: NorceOrderClient, arguments: Any, complaint: str) -> None:
-    """Before anything is sent, at the call and not at the first order."""
+    """``iterate`` refuses wrong arguments when it is called, not at the first order."""
     with pytest.raises(InvalidRequestError, match=complaint):
         norce.orders.iterate(**arguments)
 
 
 def capped(count: int, most: int | None, *, default: int = 10) -> Stand:
-    """A service that refuses larger pages than this, and gives ``default`` orders without a page size. Each order has
-    its number as its reference and its cart's."""
+    """A service that refuses larger pages than ``most``, and gives ``default`` orders without a page size. Each order
+    has its number as its reference and as its cart's."""
     orders = [
         {"id": f"o{number}", "reference": str(number), "cart": {"reference": str(number)}} for number in range(count)
     ]
@@ -279,7 +285,7 @@ def sizes(service: Stand) -> list[str]:
     ("asked", "most", "tried"), [(100, 50, ["100", "50"]), (100, 30, ["100", "50", "25"]), (15, 10, ["15", "10"])]
 )
 async def test_a_page_size_that_is_refused_gets_smaller(asked: int, most: int, tried: list[str]) -> None:
-    """Until the service accepts it, and then it stays."""
+    """The iteration asks for smaller pages until the service accepts one, and keeps that size."""
     service = capped(60, most)
     assert len([order async for order in service.client.orders.iterate(page_size=asked)]) == 60
     assert sizes(service)[: len(tried)] == tried
@@ -287,7 +293,7 @@ async def test_a_page_size_that_is_refused_gets_smaller(asked: int, most: int, t
 
 
 async def test_a_refusal_for_another_reason_is_the_first_one() -> None:
-    """No size helps: the answer to the original request is raised."""
+    """If no page size helps, the answer to the first request is raised."""
     replies = [answer(400, {"code": "first"}), *[answer(400, {"code": "later"})] * 3]
     service = stand(replies)
     with pytest.raises(BadRequestError, match="first"):
@@ -297,7 +303,7 @@ async def test_a_refusal_for_another_reason_is_the_first_one() -> None:
 
 @pytest.mark.parametrize("status", [400, 422])
 async def test_a_size_that_was_accepted_before_is_not_the_reason(status: int) -> None:
-    """A later refusal is raised as it is, and so is one with another status than 400 or 422."""
+    """A refusal is raised as it is after its page size was accepted once, or if its status is neither 400 nor 422."""
     orders = [{"id": f"o{number}"} for number in range(10)]
     service = stand([answer(200, {"data": orders}), answer(status)])
     walk = service.client.orders.iterate(page_size=10, prefetch=False)
@@ -309,7 +315,8 @@ async def test_a_size_that_was_accepted_before_is_not_the_reason(status: int) ->
 
 
 async def test_looking_up_sends_no_page_size() -> None:
-    """So it works if 100 are refused; and it reads on after similar references."""
+    """Look-ups work where larger pages than five are refused, because they send no page size. They read on past similar
+    references."""
     service = capped(60, 5, default=3)
     for number in (0, 2, 5, 59):
         found = await service.client.orders.find_by_cart_reference(str(number))
@@ -324,7 +331,8 @@ async def test_looking_up_sends_no_page_size() -> None:
 
 
 async def test_a_look_up_without_a_working_offset_proves_nothing() -> None:
-    """Nothing is created because of it."""
+    """``get_or_create`` creates nothing if the service does not honour the offset, because the order may be on a page
+    that can't be read."""
     alike = [{"id": f"o{number}", "cart": {"reference": f"c{number}"}} for number in range(10, 13)]
     service = stand(lambda _request: answer(200, {"data": alike}))
     with pytest.raises(UnavailableError, match="does not honour the offset"):
@@ -333,7 +341,7 @@ async def test_a_look_up_without_a_working_offset_proves_nothing() -> None:
 
 
 async def test_the_error_about_an_offset_that_is_not_honoured() -> None:
-    """Operation, correlation id, the number of orders so far, and what helps."""
+    """The error names the operation, the correlation id, the number of orders so far and what helps."""
     orders = [{"id": f"o{number}"} for number in range(120)]
     service = stand(lambda _request: answer(200, {"data": orders[:100]}))
     given: list[str] = []

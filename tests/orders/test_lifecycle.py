@@ -29,12 +29,13 @@ from tests.support.orders import an_order, client_of
 
 
 def test_the_table_is_that_of_the_local_service() -> None:
-    """Each has its own copy, so that neither can hide the other's mistake; as data they are equal."""
+    """The client and the local service have a table each, so that neither hides the other's mistake. As data the two
+    are equal."""
     assert {status: frozenset(edges) for status, edges in EDGES.items()} == TRANSITIONS
 
 
 def test_the_table_is_complete() -> None:
-    """Every status of the description, and no edge to itself."""
+    """The table has every status of the description, and no edge from a status to itself."""
     assert set(STATUSES) == set(get_args(OrderStatus))
     assert all(status not in edges for status, edges in EDGES.items())
     assert [status for status in STATUSES if is_terminal(status)] == ["completed", "declined", "removed"]
@@ -42,7 +43,7 @@ def test_the_table_is_complete() -> None:
 
 
 def test_the_published_edges() -> None:
-    """The vendor's tutorial and adapter pages name these; the rest is assumed."""
+    """The vendor's tutorial and adapter pages name these edges, and the others are assumed."""
     published = {
         (origin, target) for origin, edges in EDGES.items() for target, sure in edges.items() if sure == "published"
     }
@@ -57,7 +58,7 @@ def test_the_published_edges() -> None:
 @pytest.mark.parametrize("target", STATUSES)
 @pytest.mark.parametrize("current", [*STATUSES, "onHold", None])
 def test_a_plan_for_every_pair(current: str | None, target: OrderStatus) -> None:
-    """Stay in the status, follow a known edge, or leave it to the service; predecessors give the same backwards."""
+    """A plan stays in the status, follows a known edge or leaves it to the service. ``predecessors`` agrees with it."""
     match plan(current, target):
         case Stay(status):
             assert current == target == status
@@ -82,13 +83,12 @@ def test_a_plan_for_every_pair(current: str | None, target: OrderStatus) -> None
     ],
 )
 def test_its_explanations(current: str | None, target: OrderStatus, words: str) -> None:
-    """In words for an error's text."""
     assert words in explain(current, target)
 
 
 @pytest.mark.parametrize("word", ["complete", "", "COMPLETE D", None, 5])
 def test_an_unknown_status_is_refused(word: object) -> None:
-    """The error lists the known ones."""
+    """The error lists the known statuses. A known one is accepted in any case."""
     with pytest.raises(InvalidRequestError, match="known are checkout, processing, accepted, completed, declined, rem"):
         check_status(word)  # type: ignore[arg-type]
     assert check_status("Completed") == "completed"
@@ -100,7 +100,7 @@ targets = st.lists(st.sampled_from(STATUSES), min_size=1, max_size=8)
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 @pytest.mark.anyio
 async def test_random_walks_end_as_the_model_says(sandbox: Sandbox) -> None:
-    """Paid orders get one status after the other: changes in the table happen, others are refused and change nothing,
+    """Paid orders get one status after the other. Changes in the table happen, others are refused and change nothing,
     and the log holds exactly what happened."""
     paths: list[list[OrderStatus]] = []
 

@@ -1,4 +1,4 @@
-"""``orders.list`` and ``orders.iterate``: filters, pages, and where a listing ends."""
+"""``orders.list`` and ``orders.iterate``: filters, pages, and how a listing ends."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_every_filter_reaches_the_service(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """Under the description's names; lists as repeated keys; dates with their offset."""
+    """Filters are sent under the description's names, lists as repeated keys and dates with their offset."""
     people = {
         f"{who}_{what}": [f"{who} {what}", "b&c"]
         for who in ("billing", "shipping")
@@ -72,7 +72,7 @@ async def test_every_filter_reaches_the_service(norce: NorceOrderClient, sandbox
     ],
 )
 async def test_a_wrong_filter_is_refused(given: Any, complaint: str) -> None:
-    """An empty value would match everything; a bare string would be taken apart; nothing is sent."""
+    """An empty value would match everything, and a bare string would be split into letters, so neither is sent."""
     service = stand([])
     with pytest.raises(InvalidRequestError, match=complaint):
         await service.client.orders.list(OrderFilter(**given))
@@ -83,7 +83,6 @@ async def test_a_wrong_filter_is_refused(given: Any, complaint: str) -> None:
 
 @pytest.mark.parametrize(("offset", "limit"), [(-1, 5), (0, 0), (0, -1)])
 async def test_an_impossible_page_is_refused(offset: int, limit: int) -> None:
-    """Is refused before sending."""
     service = stand([])
     with pytest.raises(
         InvalidRequestError, match=r"(offset must be a whole number, 0|limit must be a whole number, 1) or more; got"
@@ -93,7 +92,7 @@ async def test_an_impossible_page_is_refused(offset: int, limit: int) -> None:
 
 @pytest.mark.parametrize("page_limit", ["100-at-most", "over-50-refused", "50-at-most"])
 async def test_a_page_of_the_default_size_is_accepted_whatever_the_limit_is(page_limit: str) -> None:
-    """`list` requests no more than every reading gives; `iterate` takes any page, and yields all orders."""
+    """``list`` requests no more than every reading gives; ``iterate`` takes any page, and yields all orders."""
     with Sandbox(readings={"page-limit": page_limit}) as sandbox:
         sandbox.seed_orders(400)
         async with client_of(sandbox, merchant="demo") as norce:
@@ -105,7 +104,7 @@ async def test_a_page_of_the_default_size_is_accepted_whatever_the_limit_is(page
 
 @pytest.mark.parametrize("pagination", ["returned", "matches", "requested"])
 async def test_iterating_does_not_depend_on_the_meaning_of_sizes(pagination: str) -> None:
-    """Under both published readings of the pagination every order comes once, and with any page size."""
+    """Under both published readings of the pagination every order comes once."""
     with Sandbox(readings={"pagination-size": pagination}) as sandbox:
         async with client_of(sandbox) as norce:
             made = [(await norce.orders.create(CONTEXT)).id for _ in range(7)]
@@ -120,7 +119,7 @@ async def test_iterating_does_not_depend_on_the_meaning_of_sizes(pagination: str
 
 
 async def test_each_order_comes_once_while_others_come_and_go(norce: NorceOrderClient) -> None:
-    """Orders that are created meanwhile cause no duplicates; orders that leave the filter hide none."""
+    """Orders that are created meanwhile cause no duplicates, and orders that leave the filter hide none."""
     scope = norce.scoped(channel=unique("channel"))
     made = [(await scope.orders.create(CONTEXT)).id for _ in range(7)]
     met: list[str] = []
@@ -132,7 +131,7 @@ async def test_each_order_comes_once_while_others_come_and_go(norce: NorceOrderC
 
 
 async def test_a_filter_made_of_an_iterator_holds_for_every_page(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """The second page is filtered like the first."""
+    """A filter given as an iterator is not used up by the first page."""
     for _ in range(3):
         await norce.orders.create(CONTEXT | {"country": "IS"})
     statuses: list[OrderStatus] = ["checkout"]
@@ -146,7 +145,7 @@ async def test_a_filter_made_of_an_iterator_holds_for_every_page(norce: NorceOrd
 
 
 async def test_listed_orders_are_handles(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """With a record, and able to write."""
+    """A listed order has its data, and can be written to."""
     reference = unique("ours")
     await norce.orders.create(CONTEXT | {"reference": reference})
     (order,) = (await norce.orders.list(OrderFilter(reference=reference))).orders
@@ -157,13 +156,13 @@ async def test_listed_orders_are_handles(norce: NorceOrderClient, sandbox: Sandb
 
 @pytest.mark.parametrize("body", [{}, {"data": None}, {"data": [{"reference": "no id"}]}])
 async def test_a_page_without_orders_ends_it(body: Any) -> None:
-    """Members that are missing or null are an empty page."""
+    """A page whose list of orders is missing or null is empty and ends the iteration."""
     service = stand([answer(200, body)])
     assert [order async for order in service.client.orders.iterate()] == []
 
 
 def test_a_filter_shows_nothing_of_a_customer() -> None:
-    """Neither by itself nor in what holds it."""
+    """Neither the filter's repr nor that of what holds it shows personal values."""
     members: dict[str, Any] = dict.fromkeys(
         ("search", "reference", "cart_reference", "payment_id"), "anna 19121212-1212 a@b.se"
     )

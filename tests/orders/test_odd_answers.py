@@ -1,4 +1,4 @@
-"""Answers with a success status that hold something else than expected, over sockets."""
+"""Answers with a success status whose content is not what was expected, over sockets."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ NO_REPORTS: list[Any] = [5, 0, "x", "", False, {"code": "no"}, {"errors": {"a": 
 
 @pytest.mark.parametrize("call", LISTS)
 async def test_invalid_entries_of_a_list_are_left_out(call: str, server: FaultServer, engine: EngineName) -> None:
-    """And counted in ``client.drift``, as in a listing of orders."""
+    """Invalid entries are left out and counted in ``client.drift``, as in a listing of orders."""
     server.says = answer(json.dumps([5, None, "x", [], {"id": "p1"}, {"id": 5}]).encode())
     async with client_of(server, engine) as norce:
         found = await LISTS[call](norce)
@@ -87,7 +87,7 @@ async def test_invalid_entries_of_a_list_are_left_out(call: str, server: FaultSe
 async def test_an_answer_that_is_not_a_list_is_not_an_empty_one(
     call: str, server: FaultServer, engine: EngineName
 ) -> None:
-    """It does not mean that the order has none."""
+    """An answer that is not a list raises, because it does not mean that the order has no entries."""
     async with client_of(server, engine) as norce:
         for body in NO_LISTS:
             server.says = answer(json.dumps(body).encode())
@@ -115,7 +115,7 @@ async def test_an_answer_that_is_not_a_page_is_not_an_empty_one(
 async def test_an_answer_that_is_not_a_report_is_not_a_valid_order(
     call: str, server: FaultServer, engine: EngineName
 ) -> None:
-    """Nothing is changed because of it."""
+    """An answer that is not a report raises, and the order is not changed."""
     async with client_of(server, engine) as norce:
         for body in NO_REPORTS:
             server.says = answer(json.dumps(body).encode())

@@ -1,4 +1,4 @@
-"""One iteration that several tasks take from: each order goes to exactly one of them."""
+"""Several tasks take orders from one iteration, and each order goes to exactly one of them."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def late_pages(count: int, *instead: Step | None) -> Stand:
-    """A service with a number of orders, each page of which comes 50 to 200 ms late; the first pages may be something
-    else."""
+    """Return a service with ``count`` orders whose pages come 50 to 200 ms late. ``instead`` replaces the first
+    pages."""
     random = Random(0)
     replies = list(instead)
     orders = [
@@ -45,8 +45,8 @@ def late_pages(count: int, *instead: Step | None) -> Stand:
 async def share(
     walk: AsyncIterator[Order], service: Stand, workers: int, *, cancel: frozenset[int] = frozenset()
 ) -> list[str]:
-    """The orders that some workers take from one iteration, each busy for a while with every order. Some of them are
-    cancelled while they, or others, wait for a page."""
+    """Return the orders that workers take from one iteration, each busy for a while with every order. The workers in
+    ``cancel`` are cancelled while they, or others, wait for a page."""
     taken: list[str] = []
     random = Random(workers)
 
@@ -65,7 +65,7 @@ async def share(
 @pytest.mark.parametrize("prefetch", [True, False])
 @pytest.mark.parametrize("workers", [1, 2, 8])
 async def test_each_order_comes_once(workers: int, prefetch: bool) -> None:
-    """And no page is read twice."""
+    """Workers that share an iteration get each order once, and no page is read twice."""
     service = late_pages(300)
     walk = service.client.orders.iterate(page_size=20, prefetch=prefetch)
     taken = await share(walk, service, workers)
@@ -78,7 +78,7 @@ async def test_each_order_comes_once(workers: int, prefetch: bool) -> None:
 @pytest.mark.every_loop
 @pytest.mark.parametrize("prefetch", [True, False])
 async def test_cancelled_workers_lose_no_order(prefetch: bool) -> None:
-    """Six of eight are cancelled while a page is on its way."""
+    """If six of eight workers are cancelled while pages are in flight, the others still get every remaining order."""
     service = late_pages(300)
     walk = service.client.orders.iterate(page_size=20, prefetch=prefetch)
     taken = await share(walk, service, 8, cancel=frozenset(range(6)))
@@ -95,7 +95,7 @@ async def test_a_limit_holds_for_all_of_them(prefetch: bool) -> None:
 
 @pytest.mark.parametrize("prefetch", [True, False])
 async def test_a_page_that_fails_costs_no_order(prefetch: bool) -> None:
-    """One of them is told; the others read the page again, and nothing is missing or doubled."""
+    """One worker gets the error. The others read the page again, and no order is missing or doubled."""
     service = late_pages(100, None, answer(403, takes=0.1))
     walk = service.client.orders.iterate(page_size=20, prefetch=prefetch)
     taken: list[str] = []

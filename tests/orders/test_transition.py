@@ -1,4 +1,4 @@
-"""``order.transition_to``: what is sent, when nothing is sent, and the results of a refusal or a 202."""
+"""``order.transition_to``: what it sends, when it sends nothing, and what it makes of a refusal or a 202."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ GET = "GET /orders/oAbCdEfG"
 
 
 async def test_from_checkout_to_completed(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """The whole way over a socket: one PUT a step and no read."""
+    """Each step on the way to completed is one PUT over a socket, without a read."""
     order = await norce.orders.create(CONTEXT | {"cart": CART})
     await order.payments.create({"amount": 125})
     sandbox.requests.clear()
@@ -50,7 +50,7 @@ async def test_from_checkout_to_completed(norce: NorceOrderClient, sandbox: Sand
 
 
 async def test_nothing_is_sent_if_the_order_has_the_status() -> None:
-    """A fresh record is enough, unless ``force`` sends it all the same."""
+    """If a fresh record has the status already, nothing is sent. With ``force`` it is sent all the same."""
     service = stand([answer(200, order_body("accepted")), answer(200)])
     order = await service.client.orders.get("oAbCdEfG")
     assert await order.transition_to("accepted") == Transitioned(to="accepted", called=False, origin="accepted")
@@ -62,7 +62,7 @@ async def test_nothing_is_sent_if_the_order_has_the_status() -> None:
 
 
 async def test_an_old_record_is_not_used() -> None:
-    """After five seconds, or after any write, the change is sent."""
+    """A record that is older than five seconds, or that any write made stale, does not save the PUT."""
     service = stand([answer(200, order_body("accepted")), answer(200), answer(200), answer(200)])
     order = await service.client.orders.get("oAbCdEfG")
     await service.clock.sleep(5.1)
@@ -74,7 +74,7 @@ async def test_an_old_record_is_not_used() -> None:
 
 @pytest.mark.parametrize("word", ["Processing", "PROCESSING", "processing"])
 async def test_words_are_read_in_any_case(word: Any) -> None:
-    """And sent in the description's spelling."""
+    """A status is accepted in any case, and sent in the description's spelling."""
     service = stand([answer(200)])
     await service.client.orders("oAbCdEfG").transition_to(word)
     assert service.engine.requests[0].body == b'{"currentStatus":"processing"}'
@@ -82,7 +82,7 @@ async def test_words_are_read_in_any_case(word: Any) -> None:
 
 @pytest.mark.parametrize("word", ["complete", "", " completed", None, 3])
 async def test_an_unknown_word_lists_the_known_ones(word: Any) -> None:
-    """Nothing is sent, and the error is also a ValueError."""
+    """An unknown status raises an error that is also a ValueError, and nothing is sent."""
     service = stand([])
     known = "checkout, processing, accepted, completed, declined, removed"
     with pytest.raises(InvalidRequestError, match=f"unknown status .*; known are {known}") as caught:
@@ -92,7 +92,8 @@ async def test_an_unknown_word_lists_the_known_ones(word: Any) -> None:
 
 
 async def test_a_refusal_explains_from_and_to(norce: NorceOrderClient) -> None:
-    """The service's code, both statuses, the table's words about the edge, and what to do; data as attributes."""
+    """The error has the service's code, both statuses and the problems of a validation, in its text and as
+    attributes."""
     order = await (await norce.orders.create(CONTEXT | {"cart": CART})).refresh()
     with pytest.raises(TransitionRefusedError) as caught:
         await order.transition_to("completed")
@@ -122,7 +123,7 @@ async def test_a_refusal_explains_from_and_to(norce: NorceOrderClient) -> None:
     ],
 )
 async def test_the_edge_is_explained(current: str | None, target: Any, words: str) -> None:
-    """As far as a fresh record shows the earlier status."""
+    """The error explains the change from the earlier status if a fresh record shows it."""
     refusal = answer(400, {"code": "order-bad-request", "message": "no"})
     service = stand([answer(200, order_body(current or "checkout")), refusal])
     order = await service.client.orders.get("oAbCdEfG")
@@ -135,7 +136,7 @@ async def test_the_edge_is_explained(current: str | None, target: Any, words: st
 
 
 async def test_202_is_read_until_it_shows() -> None:
-    """Accepted is not done: the client reads the order, with random pauses, until it has the status."""
+    """A 202 means accepted, not done, so the client reads the order with random pauses until it has the status."""
     reads = [answer(200, order_body(status)) for status in ("processing", "processing", "Completed")]
     service = stand([answer(202), *reads], uniform=highest)
     order = service.client.orders("oAbCdEfG")
@@ -148,7 +149,7 @@ async def test_202_is_read_until_it_shows() -> None:
 
 
 async def test_202_without_a_change_is_pending() -> None:
-    """Within the call's deadline; the error has the last status that was read."""
+    """If the status does not show within the deadline, ``PendingError`` has the last status that was read."""
     service = stand(
         lambda request: answer(202) if request.method == "PUT" else answer(200, order_body("processing")),
         uniform=highest,
@@ -165,7 +166,8 @@ async def test_202_without_a_change_is_pending() -> None:
 
 
 async def test_202_and_failed_reads_are_pending_too() -> None:
-    """The change may still come, so a failed read does not mean that nothing was changed."""
+    """After a 202 the change may still come, so failed reads raise ``PendingError`` and not an error that says nothing
+    changed."""
     service = stand(lambda request: answer(202) if request.method == "PUT" else HANG)
     with pytest.raises(PendingError, match="reading it back failed") as caught:
         await service.client.orders("oAbCdEfG").transition_to("completed")
@@ -174,7 +176,7 @@ async def test_202_and_failed_reads_are_pending_too() -> None:
 
 
 async def test_reads_after_202_keep_the_call_s_options() -> None:
-    """Headers given for the call go with its reads."""
+    """Headers and the adapter id that are given for a call also go with its reads."""
     service = stand([answer(202), answer(200, order_body("completed"))])
     options = CallOptions(headers={"x-shop": "1"}, adapter_id="psp")
     await service.client.orders("oAbCdEfG").transition_to("completed", options=options)
@@ -183,7 +185,7 @@ async def test_reads_after_202_keep_the_call_s_options() -> None:
 
 
 async def test_after_a_lost_answer_the_order_is_read() -> None:
-    """It has the status already: done, without a second PUT."""
+    """If a read after a lost answer shows the status, the transition is done without a second PUT."""
     service = stand([lost("read"), answer(200, order_body("completed"))])
     done = await service.client.orders("oAbCdEfG").transition_to("completed")
     assert done.called
@@ -192,7 +194,7 @@ async def test_after_a_lost_answer_the_order_is_read() -> None:
 
 
 async def test_a_newer_state_is_not_rolled_back() -> None:
-    """After a lost answer the order has a third status: this is reported, and the status stays."""
+    """If the order has a third status after a lost answer, an error reports it and no second PUT is sent."""
     service = stand([answer(200, order_body("processing")), lost("read"), answer(200, order_body("declined"))])
     order = await service.client.orders.get("oAbCdEfG")
     with pytest.raises(TransitionSupersededError) as caught:
@@ -203,7 +205,7 @@ async def test_a_newer_state_is_not_rolled_back() -> None:
 
 
 async def test_validate_checks_before_anything_changes(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """An order that is not paid is refused here, with its problems, and left as it is; once paid it goes through."""
+    """With ``validate`` an unpaid order is refused with its problems and no PUT is sent. Once paid it is completed."""
     order = await (await norce.orders.create(CONTEXT | {"cart": CART})).refresh()
     sandbox.requests.clear()
     with pytest.raises(ValidationFailedError, match="payment-missing") as caught:
@@ -219,7 +221,7 @@ async def test_validate_checks_before_anything_changes(norce: NorceOrderClient, 
 
 
 async def test_a_failed_validation_changes_nothing() -> None:
-    """An order with the status already needs no validation."""
+    """If the validation itself fails, no PUT is sent. An order that has the status already is not validated."""
     service = stand(lambda _: answer(500))
     with pytest.raises(UnavailableError):
         await service.client.orders("o1").transition_to("completed", validate=True)
@@ -234,14 +236,15 @@ DENIED = {"code": "order-validation", "message": "Denied by erp."}
 
 
 async def test_a_veto_is_reported_in_the_words_of_the_service() -> None:
-    """No validation is called: it would call third parties, and report something else than the veto."""
+    """After a veto no validation is called, because it would call third parties and report something else than the
+    veto."""
     service = stand([answer(400, DENIED), answer(200, {**order_body("checkout"), **HOOKED})])
     with pytest.raises(TransitionRefusedError, match=r"the service said: Denied by erp.; pass explain=True") as caught:
         await service.client.orders("oAbCdEfG").transition_to("completed")
     assert caught.value.problems == ()
     assert service.sent == [PUT, GET]
 
-    # The order was just read, or the answer names a hook: no read is needed.
+    # No read is needed if the order was just read or the answer names a hook.
     service = stand([answer(200, {**order_body("checkout"), **HOOKED}), answer(400, DENIED)])
     order = await service.client.orders.get("oAbCdEfG")
     with pytest.raises(TransitionRefusedError, match="the service said: Denied by erp"):
@@ -255,7 +258,7 @@ async def test_a_veto_is_reported_in_the_words_of_the_service() -> None:
 
 @pytest.mark.parametrize("unknown", [answer(500), answer(200, order_body("checkout"))])
 async def test_nothing_is_validated_if_there_may_be_hooks(unknown: Any) -> None:
-    """The order can't be read, or the answer does not mention hooks."""
+    """No validation is called if the order can't be read, or if what was read does not show its hooks."""
     service = stand([answer(400, DENIED), unknown])
     with pytest.raises(TransitionRefusedError, match="the service said: Denied by erp"):
         await service.client.orders("oAbCdEfG").transition_to("completed", options=CallOptions(max_attempts=1))
@@ -263,7 +266,7 @@ async def test_nothing_is_validated_if_there_may_be_hooks(unknown: Any) -> None:
 
 
 async def test_the_veto_of_a_hook_over_a_socket(sandbox: Sandbox) -> None:
-    """A hook without a receiver denies; other validations are called only with ``explain``."""
+    """A hook that can't be reached vetoes, and the error names it. Validations are called only with ``explain``."""
     async with NorceOrderClient(base_url=sandbox.base_url, token=sandbox.token, merchant="m", channel="c") as norce:
         order = await norce.orders.create(CONTEXT | {"cart": CART})
         await order.payments.create_for_outstanding()
@@ -281,7 +284,7 @@ async def test_the_veto_of_a_hook_over_a_socket(sandbox: Sandbox) -> None:
 
 
 async def test_explain_validates_after_any_refusal() -> None:
-    """Also a 409, which is a refused change of status like any other."""
+    """With ``explain`` a validation is called after any refusal, a 409 too; without it a 409 is raised as it is."""
     problem = [{"adapterId": "stock", "code": "sold-out"}]
     service = stand([answer(409, {"code": "order-conflict", "message": "It moved on."}), answer(400, problem)])
     with pytest.raises(TransitionRefusedError) as caught:
@@ -297,7 +300,7 @@ async def test_explain_validates_after_any_refusal() -> None:
 
 
 async def test_a_final_status_needs_no_explanation() -> None:
-    """No validation changes a final status."""
+    """No validation can change a final status, so the error does not suggest ``explain``."""
     service = stand([answer(200, order_body("completed")), answer(400, {"code": "order-bad-request"})])
     order = await service.client.orders.get("oAbCdEfG")
     with pytest.raises(TransitionRefusedError) as caught:

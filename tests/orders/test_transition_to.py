@@ -1,4 +1,5 @@
-"""``order.transition_to`` over a socket and by script: the number of calls, the results, the contents of a refusal."""
+"""``order.transition_to`` over a socket and with scripted answers: the number of calls, the results, the contents of a
+refusal."""
 
 from __future__ import annotations
 
@@ -29,13 +30,13 @@ CHECK = "POST /orders/o1/validate"
 
 
 def body(status: str, *log: tuple[str, str]) -> dict[str, Any]:
-    """An order in a status, with a log of ``(status, time)``."""
+    """Build an order in a status, with a log of ``(status, time)``."""
     transitions = [{"status": each, "timeStamp": f"2026-01-01T{time}Z"} for each, time in log]
     return {"id": "o1", "state": {"currentStatus": status, "transitions": transitions}}
 
 
 async def test_one_put_and_no_more(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """Without complications, by every method."""
+    """Every method makes one PUT if nothing goes wrong, and returns the earlier status."""
     order = await an_order(norce, paid=True)
     sandbox.requests.clear()
     first = await order.transition_to("processing")
@@ -54,7 +55,7 @@ async def test_one_put_and_no_more(norce: NorceOrderClient, sandbox: Sandbox) ->
 
 
 async def test_the_other_shorthands(norce: NorceOrderClient) -> None:
-    """Declined and removed."""
+    """``decline`` and ``remove`` lead to their statuses."""
     order = await an_order(norce, paid=True)
     await order.transition_to("processing")
     assert (await order.decline()).to == "declined"
@@ -64,7 +65,7 @@ async def test_the_other_shorthands(norce: NorceOrderClient) -> None:
 
 
 async def test_confirm_reads_afterwards_and_returns_all_facts(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """The earlier status, the new one, and the time; and the handle is fresh."""
+    """With ``confirm`` the result has the earlier status, the new one and the time, and the handle is fresh."""
     order = norce.orders((await an_order(norce, paid=True)).id)
     sandbox.requests.clear()
     done = await order.transition_to("processing", confirm=True)
@@ -80,7 +81,8 @@ async def test_confirm_reads_afterwards_and_returns_all_facts(norce: NorceOrderC
 
 
 async def test_confirm_uses_what_it_reads() -> None:
-    """Another client moved the order on meanwhile: the handle has the newer status, and a later call is sent."""
+    """If the confirming read shows that another client moved the order on, the handle has the newer status and a later
+    call is sent."""
     service = stand(
         [
             answer(200),
@@ -98,7 +100,7 @@ async def test_confirm_uses_what_it_reads() -> None:
 
 
 async def test_a_status_that_was_entered_twice_has_the_last_time() -> None:
-    """Back and forth between checkout and processing."""
+    """If the log has a status twice, the result has the time of the last entry."""
     log = [("processing", "10:00:00"), ("checkout", "10:05:00"), ("processing", "10:07:00")]
     service = stand([answer(200), answer(200, body("processing", *log))])
     done = await service.client.orders("o1").transition_to("processing", confirm=True)
@@ -106,7 +108,7 @@ async def test_a_status_that_was_entered_twice_has_the_last_time() -> None:
 
 
 async def test_202_is_read_until_it_shows() -> None:
-    """The result has the earlier status and the time, from what was read."""
+    """After a 202 the result has the earlier status and the time from the read that shows the new status."""
     pending = answer(200, body("checkout"))
     shown = answer(200, body("completed", ("completed", "10:00:00")))
     service = stand([answer(202), pending, pending, shown])
@@ -131,7 +133,7 @@ async def test_the_missing_parts_are_reported(norce: NorceOrderClient, sandbox: 
 
 
 async def test_a_refusal_for_another_reason_makes_no_further_call(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """An edge that is not there."""
+    """If the edge does not exist, the error lists the known ones and no validation is called."""
     order = await an_order(norce)
     sandbox.requests.clear()
     with pytest.raises(TransitionRefusedError, match="from checkout to declined: known ways out of checkout") as caught:
@@ -141,7 +143,8 @@ async def test_a_refusal_for_another_reason_makes_no_further_call(norce: NorceOr
 
 
 async def test_the_missing_parts_are_not_always_known() -> None:
-    """If the validation fails too, the refusal stays as it is; it is sent with the call's options."""
+    """If the validation fails too, the refusal is raised without problems. The validation is sent with the call's
+    options."""
     service = stand([answer(400, {"code": "order-validation"}), answer(404)])
     options = CallOptions(headers={"x-shop": "1"})
     with pytest.raises(TransitionRefusedError, match=r"refused with 400 \(order-validation\)") as caught:
@@ -152,8 +155,8 @@ async def test_the_missing_parts_are_not_always_known() -> None:
 
 
 async def test_after_a_lost_answer_it_is_sent_again_only_from_a_possible_status() -> None:
-    """From a status that leads there: sent again. It has the status: done. A third status: left alone, and both are
-    reported."""
+    """After a lost answer the order is read. If its status leads to the target, the PUT is sent again; if it has the
+    target, the call is done; a third status is left alone and reported."""
     service = stand([lost("read"), answer(200, body("accepted")), answer(200)])
     assert (await service.client.orders("o1").complete()).called
     assert service.sent == [PUT, GET, PUT]
@@ -170,7 +173,7 @@ async def test_after_a_lost_answer_it_is_sent_again_only_from_a_possible_status(
 
 
 async def test_a_lost_answer_without_a_read_is_reported() -> None:
-    """Nothing is sent again."""
+    """If the read after a lost answer fails, the outcome is unknown and nothing is sent again."""
     service = stand([lost("read"), answer(404)])
     with pytest.raises(OutcomeUnknownError):
         await service.client.orders("o1").complete()
@@ -179,7 +182,7 @@ async def test_a_lost_answer_without_a_read_is_reported() -> None:
 
 @pytest.mark.parametrize("word", ["complete", "", None, 3])
 async def test_a_wrong_word_is_reported_before_anything_is_sent(word: Any) -> None:
-    """The error lists the right ones."""
+    """The error lists the known statuses, and nothing is sent."""
     service = stand([])
     with pytest.raises(InvalidRequestError, match="known are checkout, processing"):
         await service.client.orders("o1").transition_to(word)

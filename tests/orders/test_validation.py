@@ -27,7 +27,7 @@ PROBLEMS = (
 @pytest.mark.parametrize("body", [ENTRIES, {"errors": ENTRIES}], ids=["list", "errors"])
 @pytest.mark.parametrize("status", [200, 400])
 async def test_both_published_shapes_are_a_report(status: int, body: Any) -> None:
-    """A list of failures, bare or under ``errors``, with 200 or with 400."""
+    """A list of failures is a report, bare or under ``errors``, with 200 or with 400."""
     service = stand([answer(status, body)])
     report = await service.client.orders("oAbCdEfG").validate()
     assert report.problems == PROBLEMS
@@ -50,7 +50,7 @@ async def test_an_empty_report_is_ok(body: Any) -> None:
 
 
 async def test_an_unreadable_entry_still_counts() -> None:
-    """It is a problem without a name, and the order is not valid."""
+    """An unreadable entry is a problem without a name, and the order is not valid."""
     service = stand([answer(400, ["no", {"code": 5}])])
     report = await service.client.orders("oAbCdEfG").validate()
     assert report.problems == (ValidationProblem(None, None, None),) * 2
@@ -59,14 +59,14 @@ async def test_an_unreadable_entry_still_counts() -> None:
 
 
 async def test_a_400_with_code_and_message_is_an_error() -> None:
-    """It means that the order could not be validated."""
+    """A 400 with a code and a message means that the order could not be validated."""
     service = stand([answer(400, {"code": "order-bad-request", "message": "no"})])
     with pytest.raises(BadRequestError, match="Validate of order oAbCdEfG"):
         await service.client.orders("oAbCdEfG").validate()
 
 
 async def test_it_changes_nothing(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """Over a socket: the service's own checks, before and after they are met, and the handle stays fresh."""
+    """Over a socket the report follows the order's payments, and validating does not make the handle stale."""
     order = await (await norce.orders.create(CONTEXT | {"cart": CART})).refresh()
     report = await order.validate()
     assert [(problem.adapter_id, problem.code) for problem in report.problems] == [("order", "payment-missing")]

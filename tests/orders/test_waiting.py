@@ -39,7 +39,7 @@ def always(status: str) -> Callable[[WireRequest], Step]:
 
 
 async def test_until_the_status_is_there() -> None:
-    """One read if the order has it; else reads with pauses that grow."""
+    """An order that has the status needs one read; otherwise the reads have growing pauses between them."""
     service = stand([reading("checkout")] * 5 + [reading("accepted")], uniform=highest)
     order = service.client.orders("o1")
     assert await order.wait_for("accepted", timeout=60) is order
@@ -52,14 +52,14 @@ async def test_until_the_status_is_there() -> None:
 
 
 async def test_pauses_are_jittered_and_bounded() -> None:
-    """Drawn from the upper half of a step that ends at 5 s."""
+    """Pauses are drawn from the upper half of a step that grows to 5 s at most."""
     service = stand([reading("checkout")] * 9 + [reading("accepted")])
     await service.client.orders("o1").wait_for("accepted", timeout=600)
     assert service.clock.sleeps == [0.125, 0.25, 0.5, 1.0, 2.0, 2.5, 2.5, 2.5, 2.5]
 
 
 async def test_until_a_function_returns_true() -> None:
-    """It gets the handle, as it was read; a final status does not end the wait."""
+    """The function gets the handle as it was read. A final status does not end the wait."""
     service = stand([reading("completed"), reading("completed", reference="exported-1")])
     order = await service.client.orders("o1").wait_for(lambda order: order.reference is not None, timeout=9)
     assert order.reference == "exported-1"
@@ -67,7 +67,7 @@ async def test_until_a_function_returns_true() -> None:
 
 @pytest.mark.parametrize("timeout", [0.1, 3.0, 30.0])
 async def test_a_wait_in_vain(timeout: float) -> None:
-    """It ends in time, after a last read close to the end."""
+    """The wait ends in time, after a last read close to its end."""
     service = stand(always("processing"))
     with pytest.raises(WaitTimeoutError) as caught:
         await service.client.orders("o1").wait_for("completed", timeout=timeout)
@@ -79,14 +79,14 @@ async def test_a_wait_in_vain(timeout: float) -> None:
 
 
 async def test_a_late_status_is_seen() -> None:
-    """Also when the next pause would have been past the end."""
+    """A status that shows in the last half second is seen, although the next pause would have gone past the end."""
     service: Stand = stand(lambda _: reading("completed" if service.clock.passed >= 9.5 else "accepted"))
     await service.client.orders("o1").wait_for("completed", timeout=10)
     assert 9.5 <= service.clock.passed <= 10
 
 
 async def test_a_hanging_service_does_not_make_it_longer() -> None:
-    """Reads are part of the wait."""
+    """Reads count towards the timeout of the wait."""
     service = stand(lambda _request: HANG)
     with pytest.raises(WaitTimeoutError, match="it could not be read") as caught:
         await service.client.orders("o1").wait_for("completed", timeout=7)
@@ -96,7 +96,7 @@ async def test_a_hanging_service_does_not_make_it_longer() -> None:
 
 @pytest.mark.parametrize("final", ["completed", "declined", "removed"])
 async def test_a_status_that_can_not_come_any_more(final: str) -> None:
-    """Another final status is reported at once."""
+    """A final status other than the awaited one is reported at once."""
     service = stand([reading("processing"), reading(final)])
     with pytest.raises(StatusUnreachableError, match=f"is {final}, which is final: it will not be accepted") as caught:
         await service.client.orders("o1").wait_for("accepted", timeout=60)
@@ -106,7 +106,7 @@ async def test_a_status_that_can_not_come_any_more(final: str) -> None:
 
 @pytest.mark.every_loop
 async def test_cancelling_ends_it_at_once() -> None:
-    """In the middle of a pause."""
+    """Cancelling during a pause ends the wait, and no further read is sent."""
     service = stand(always("processing"))
     with service.clock.move_on_after(4.0):
         await service.client.orders("o1").wait_for("completed", timeout=600)
@@ -117,7 +117,7 @@ async def test_cancelling_ends_it_at_once() -> None:
 
 
 async def test_a_refused_read_ends_it() -> None:
-    """With its own error; the options go with every read."""
+    """A refused read ends the wait with its own error. The options go with every read."""
     service = stand([reading("processing"), answer(404)])
     with pytest.raises(NotFoundError):
         await service.client.orders("o1").wait_for(
@@ -128,7 +128,6 @@ async def test_a_refused_read_ends_it() -> None:
 
 @pytest.mark.parametrize(("awaited", "timeout"), [("complete", 5), ("completed", 0), ("completed", float("nan"))])
 async def test_impossible_waits_are_refused(awaited: OrderStatus, timeout: float) -> None:
-    """Is told before anything is sent."""
     service = stand([])
     with pytest.raises(InvalidRequestError):
         await service.client.orders("o1").wait_for(awaited, timeout=timeout)
@@ -136,7 +135,7 @@ async def test_impossible_waits_are_refused(awaited: OrderStatus, timeout: float
 
 
 async def test_over_a_socket(norce: NorceOrderClient) -> None:
-    """While another program moves the order."""
+    """The wait over a socket ends when another handle moves the order."""
     order = await an_order(norce, paid=True)
     other = norce.orders(order.id)
     async with anyio.create_task_group() as tasks:
@@ -146,7 +145,7 @@ async def test_over_a_socket(norce: NorceOrderClient) -> None:
 
 
 async def test_history_with_durations() -> None:
-    """The service's log, in the order of time; the first status is not in it."""
+    """``transitions`` is the service's log in the order of time. The first status is not in it."""
     clock = ManualClock(datetime(2026, 3, 1, tzinfo=UTC))
     with Sandbox(clock=clock) as sandbox:
         async with client_of(sandbox) as norce:
@@ -166,7 +165,7 @@ async def test_history_with_durations() -> None:
 
 
 async def test_a_log_out_of_order_with_holes() -> None:
-    """It is sorted; entries without a status or a time are left out."""
+    """The log is sorted, and entries without a status or a time are left out."""
     log = [
         {"status": "completed", "timeStamp": "2026-01-01T10:00:02Z"},
         {"status": "accepted", "timeStamp": None},

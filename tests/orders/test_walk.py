@@ -1,4 +1,4 @@
-"""The iteration by itself, against a service that changes between any two pages, under every reading of the listing."""
+"""The iteration against a list in memory that changes between any two pages, under every reading of the listing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 @dataclass(eq=False)
 class Listed:
-    """An order with the members that an iteration reads, and the service's own."""
+    """An order with the members that an iteration reads, and members for the test's service."""
 
     id: str
     created: datetime
@@ -100,7 +100,7 @@ def walked(walk: Walk[Listed], most: int = 10_000, met: Callable[[str], None] = 
 def test_an_order_that_matched_all_along_comes_exactly_once(
     data: st.DataObject, page: int, by_change: bool, inclusive: bool, steps: list[int], unrest: int
 ) -> None:
-    """Orders come, change, leave and enter before every page for a while."""
+    """Orders that match all along are yielded exactly once while others come, change, leave and enter between pages."""
     listing = Listing(page=page, by_change=by_change, inclusive=inclusive)
     for microseconds in steps:
         listing.now += timedelta(microseconds=microseconds)
@@ -134,8 +134,8 @@ def test_an_order_that_matched_all_along_comes_exactly_once(
 @pytest.mark.parametrize("page", [2, 10, 100])
 @pytest.mark.parametrize("leaves", [True, False])
 def test_many_orders_of_one_moment(page: int, by_change: bool, leaves: bool) -> None:
-    """More than a page share a time; yielded orders leave the filter, or are changed and stay, while the iteration
-    continues."""
+    """The iteration yields each of 300 orders of one moment, more than a page holds, while yielded orders change or
+    leave the filter."""
     listing = Listing(page=page, by_change=by_change)
     listing.add(300)
     by_id = {order.id: order for order in listing.orders}
@@ -148,7 +148,7 @@ def test_many_orders_of_one_moment(page: int, by_change: bool, leaves: bool) -> 
 
 
 def test_an_empty_page_with_an_offset_is_not_the_end_yet() -> None:
-    """All yielded orders left at once, and the rest is now before the offset."""
+    """If all yielded orders leave at once, the rest moves in front of the offset, and the iteration still finds it."""
     listing = Listing(page=4)
     listing.add(6)
 
@@ -175,7 +175,7 @@ def test_changed_orders_that_come_again_are_skipped_once() -> None:
 
 
 def test_it_begins_at_the_date_of_the_filter() -> None:
-    """``date_from`` of the filter is not widened."""
+    """The iteration starts exactly at the filter's ``date_from`` and not before it."""
     listing = Listing(page=3)
     for _ in range(5):
         listing.add()
@@ -184,7 +184,7 @@ def test_it_begins_at_the_date_of_the_filter() -> None:
 
 
 def test_orders_without_a_time_are_walked_by_offset() -> None:
-    """As long as the service shows none."""
+    """If the service shows no times, the iteration pages by offset alone."""
     found = [Listed(f"o{number:05}", START, START) for number in range(25)]
     for order in found:
         cast("Any", order).created = None
@@ -197,7 +197,8 @@ def test_orders_without_a_time_are_walked_by_offset() -> None:
 
 
 def test_a_service_that_contradicts_itself_ends_it() -> None:
-    """If pages with an offset begin with something new each time, it ends after a bounded number of restarts."""
+    """If every page with an offset is empty although orders exist, the iteration ends after a bounded number of
+    restarts."""
     asked: list[int] = []
 
     async def fetch(_: datetime | None, offset: int) -> Sequence[Listed]:
@@ -209,7 +210,7 @@ def test_a_service_that_contradicts_itself_ends_it() -> None:
 
 
 class NewestFirst(Listing):
-    """A service that ignores the requested order."""
+    """A service that ignores the requested sort order."""
 
     async def fetch(self, date_from: datetime | None, offset: int) -> Sequence[Listed]:
         self.before_page()
@@ -219,7 +220,7 @@ class NewestFirst(Listing):
 
 
 def test_a_service_that_does_not_sort_loses_nothing() -> None:
-    """The iteration notices it on the first page, and uses only offsets."""
+    """If the service ignores the requested sort order, the iteration still yields every order once."""
     listing = NewestFirst(page=4)
     for _ in range(30):
         listing.add()
@@ -229,7 +230,7 @@ def test_a_service_that_does_not_sort_loses_nothing() -> None:
 
 
 def undated(number: int, created: datetime | None = None) -> Listed:
-    """An order without a time, or with one that others have too."""
+    """Build an order without a time, or with the given one."""
     order = Listed(f"o{number:05}", START, START)
     cast("Any", order).created = created
     return order
@@ -273,7 +274,7 @@ def as_asked(offset: int) -> int:
 
 
 def until_it_fails(walk: Walk[Listed]) -> tuple[list[str], str]:
-    """The ids that an iteration yields until it fails, and the error."""
+    """Return the ids that an iteration yields until it fails, and the text of the error."""
     ids: list[str] = []
     with pytest.raises(UnavailableError) as raised:
         walked(walk, most=100, met=ids.append)
@@ -292,7 +293,8 @@ def until_it_fails(walk: Walk[Listed]) -> tuple[list[str], str]:
 def test_an_offset_that_is_not_honoured_is_reported(
     taken: Callable[[int], int], given: int, said: str, created: datetime | None
 ) -> None:
-    """Soon, and also if it is iterated again: it never ends as if these were all."""
+    """An offset that the service does not honour soon raises an error, also when iterated again. The iteration never
+    ends as if the orders were complete."""
     listing = OddOffsets(320, 100, taken, created)
     walk = Walk(listing.fetch, None)
     ids, told = until_it_fails(walk)
@@ -304,7 +306,7 @@ def test_an_offset_that_is_not_honoured_is_reported(
 
 
 def test_an_offset_clamped_at_100_of_120_orders() -> None:
-    """The last page comes again and again, and is not taken for the end."""
+    """A last page that comes again and again is reported and not taken for the end."""
     listing = OddOffsets(120, 100, clamped)
     ids, told = until_it_fails(Walk(listing.fetch, None))
     assert len(set(ids)) == len(ids) == 120
@@ -314,7 +316,7 @@ def test_an_offset_clamped_at_100_of_120_orders() -> None:
 
 @pytest.mark.parametrize("newcomers", [0, 40])
 def test_pages_in_no_order_end_it_too(newcomers: int) -> None:
-    """A service that ignores the offset and gives its orders in another order each time, while others come."""
+    """A service that ignores the offset and shuffles its orders is reported, also while new orders come."""
     random = Random(5)
     listing = OddOffsets(120, 100, ignored)
 
@@ -333,7 +335,8 @@ def test_pages_in_no_order_end_it_too(newcomers: int) -> None:
 
 @pytest.mark.parametrize("page", [2, 3, 10])
 def test_as_many_new_ones_in_front_as_the_offset_moves_by(page: int) -> None:
-    """The page before comes again at the next offset, and the offset is honoured all the same."""
+    """New orders in front can make the previous page come again at the next offset. The iteration still completes,
+    because the offset is honoured."""
     listing = OddOffsets(60, page, as_asked)
     wanted = {order.id for order in listing.orders}
     again: list[int] = []
@@ -366,7 +369,7 @@ class Flickering(Listing):
         self.before_page = lambda: self.change(self.orders[0], matches=next(matches))
 
     def walked(self) -> list[str]:
-        """The orders that matched all along, as they came."""
+        """Walk the list, and return the orders that matched all along, in the order in which they came."""
         ids = walked(Walk(self.fetch, None), most=100)
         assert len(ids) == len(set(ids))
         return [each for each in ids if each != self.orders[0].id]
@@ -374,15 +377,16 @@ class Flickering(Listing):
 
 @pytest.mark.parametrize("begins", [False, True])
 def test_an_order_that_enters_and_leaves_with_every_page_is_no_fault(begins: bool) -> None:
-    """The next offset gives the page before again and again, from the first page to the last."""
+    """An order that enters or leaves with each page makes the previous page come again, which is not reported as an
+    offset that is not honoured."""
     listing = Flickering(cycle([begins, not begins]))
     assert listing.walked() == [order.id for order in listing.orders[1:]]
 
 
 def test_only_changes_in_step_with_every_read_look_like_an_offset_that_is_not_honoured() -> None:
-    """Of all the ways in which an order can enter and leave before the first seven pages with one starting time, two
-    end the walk: those in which six of them hold the same two orders, so that nothing shows that the offset was
-    honoured. The page further on, which does not hold them, may come at either time."""
+    """Of all ways in which an order can enter and leave before the first seven pages with one starting time, two end
+    the walk. In both, six of the pages hold the same two orders, so that nothing shows that the offset is honoured. The
+    page further on does not hold them, and may come either way."""
     failed: list[tuple[bool, ...]] = []
     for matches in product([False, True], repeat=3 + len(LOOKS)):
         listing = Flickering(chain([False], matches, repeat(False)))
@@ -394,7 +398,7 @@ def test_only_changes_in_step_with_every_read_look_like_an_offset_that_is_not_ho
 
 
 def test_a_list_that_changes_with_every_page_does_not_keep_it_going_for_ever() -> None:
-    """Two orders change places whenever the walk has found out that they had only moved."""
+    """Two orders change places on every read of the first page, and the walk ends with an error."""
     orders = [undated(0), undated(1)]
 
     async def fetch(_: datetime | None, offset: int) -> Sequence[Listed]:
@@ -410,7 +414,8 @@ def test_a_list_that_changes_with_every_page_does_not_keep_it_going_for_ever() -
 
 @pytest.mark.parametrize("created", [None, START], ids=["without a time", "of one moment"])
 def test_one_order_a_page_is_not_the_end(created: datetime | None) -> None:
-    """Pages that can't overlap are reported; a single order, also if another one joins it, is no fault."""
+    """Pages of one order can't overlap, so they are reported. A list with a single order is no fault, also if another
+    order joins it."""
     ids, told = until_it_fails(Walk(OddOffsets(3, 1, as_asked, created).fetch, None))
     assert ids == ["o00000"]
     assert "the service gives one order a page; 1 orders were given so far" in told

@@ -1,4 +1,4 @@
-"""Amounts as callers give them: decimals and whole numbers taken exactly, two decimals at most."""
+"""Amounts in the forms that callers give: decimals and whole numbers are taken exactly, with two decimals at most."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ WRITES: dict[str, Write] = {
 
 
 def numbers(data: Any) -> list[float]:
-    """All numbers in JSON data."""
+    """Return all numbers in JSON data."""
     if is_mapping(data) or is_list(data):
         entries = list(data.values()) if is_mapping(data) else list_or_empty(data)
         return [number for one in entries for number in numbers(one)]
@@ -93,7 +93,7 @@ def numbers(data: Any) -> list[float]:
 # Amounts are checked without awaiting anything.
 @pytest.mark.in_turn("anyio_backend")
 async def test_decimals_are_sent_exactly(write: Write, amount: Any) -> None:
-    """In dicts and in models, without rounding."""
+    """Amounts in dicts and in models are sent without rounding."""
     at = service()
     await write(at.client.orders("oAbCdEfG"), amount, {})
     assert float(amount) in numbers(sent(at))
@@ -111,7 +111,7 @@ async def test_decimals_are_sent_exactly(write: Write, amount: Any) -> None:
 # Amounts are checked without awaiting anything.
 @pytest.mark.in_turn("anyio_backend")
 async def test_more_than_two_decimals_are_refused(write: Write, amount: Any, complaint: str) -> None:
-    """The error has the rounded amount; ``allow_fractions=True`` sends it."""
+    """The error has the rounded amount. ``allow_fractions=True`` sends the amount as it is."""
     at = service()
     order = at.client.orders("oAbCdEfG")
     with pytest.raises(InvalidRequestError, match=complaint):
@@ -126,7 +126,7 @@ async def test_more_than_two_decimals_are_refused(write: Write, amount: Any, com
 # Amounts are checked without awaiting anything.
 @pytest.mark.in_turn("anyio_backend")
 async def test_a_number_that_json_has_not_is_refused(write: Write, amount: Any) -> None:
-    """Digits beyond a double's, and NaN or infinities."""
+    """Amounts with more digits than a double holds, NaN and infinities are refused."""
     at = service()
     with pytest.raises(InvalidRequestError, match=r"JSON|finite|digits|is NaN"):
         await write(at.client.orders("oAbCdEfG"), amount, {})
@@ -134,7 +134,7 @@ async def test_a_number_that_json_has_not_is_refused(write: Write, amount: Any) 
 
 
 async def test_members_that_may_have_any_number_of_decimals() -> None:
-    """Unit prices, rates and attributes."""
+    """Unit prices, rates and attributes are sent with all their decimals."""
     at = service()
     item = {
         "price": {"includingVat": 0.3333},
@@ -150,7 +150,8 @@ FRACTION = {"includingVat": 33.333, "excludingVat": 26.666}
 
 
 async def test_amounts_of_the_service_go_back_as_they_came() -> None:
-    """An edit of something else is not refused for the service's own decimals; a new amount is."""
+    """An edit of something else is not refused because of the service's own decimals. A new amount with such decimals
+    is refused."""
     at = service(
         {
             "cart": {"items": [{"id": "ci1", "total": FRACTION}], "total": FRACTION},
@@ -182,7 +183,7 @@ async def test_amounts_of_the_service_go_back_as_they_came() -> None:
 
 
 async def test_outstanding_is_paid_exactly() -> None:
-    """Any number of decimals of the service's total, because the sum must be exact."""
+    """The outstanding amount may have as many decimals as the service's total, because the sum must be exact."""
     at = service({"total": {"includingVat": 33.333}})
     await at.client.orders("oAbCdEfG").payments.create_for_outstanding({"name": "Invoice"})
     assert sent(at) == {"name": "Invoice", "amount": 33.333}
@@ -190,7 +191,7 @@ async def test_outstanding_is_paid_exactly() -> None:
 
 @pytest.mark.parametrize("total", [None, {}, {"excludingVat": 5}])
 async def test_outstanding_is_none_without_a_total(total: Any) -> None:
-    """The amount due is not known, and 0 would mean that nothing is due."""
+    """Without a total the amount due is not known, and 0 would mean that nothing is due."""
     at = service({"total": total, "payments": [{"id": "p1", "amount": 5}]})
     order = await at.client.orders.get("oAbCdEfG")
     assert (order.amount, order.outstanding) == (None, None)
@@ -207,7 +208,7 @@ async def test_outstanding_is_none_without_a_total(total: Any) -> None:
     ],
 )
 async def test_type_errors_name_member_and_types(body: Any, complaint: str) -> None:
-    """And never the value."""
+    """The error names the member and its types, and the body is not sent."""
     at = service()
     with pytest.raises(InvalidRequestError, match=complaint):
         await at.client.orders("oAbCdEfG").payments.create(body)
@@ -215,7 +216,7 @@ async def test_type_errors_name_member_and_types(body: Any, complaint: str) -> N
 
 
 async def test_a_model_s_amount_must_be_a_number() -> None:
-    """Models accept any value; sending does not."""
+    """A model may hold any value, but an amount is checked when it is sent."""
     at = service()
     wrong: Any = "125"
     with pytest.raises(InvalidRequestError, match=r"Payment\.amount must be a number, not str"):
@@ -224,7 +225,7 @@ async def test_a_model_s_amount_must_be_a_number() -> None:
 
 
 async def test_dicts_may_hold_models() -> None:
-    """At any depth."""
+    """A dict may hold models at any depth."""
     at = service()
     total = Price(including_vat=1.0)
     await at.client.orders("oAbCdEfG").cart.put({"items": [Item(sku="T1", total=total), {"total": total}]})

@@ -1,4 +1,4 @@
-"""The body of a new order: nothing that the service would drop in silence."""
+"""The body of a new order contains nothing that the service would silently drop."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ DROPPED: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(("body", "complaint"), DROPPED)
 @pytest.mark.parametrize("as_model", [False, True])
 async def test_a_part_that_would_be_lost_is_refused(body: dict[str, Any], complaint: str, as_model: bool) -> None:
-    """By name, with the method for it; dicts and models alike, and nothing is sent."""
+    """The error names the part and the method for it. Nothing is sent, whether a dict or a model was given."""
     at = service()
     given: Any = OrderData.from_dict(body) if as_model else body
     with pytest.raises(InvalidRequestError, match=complaint):
@@ -45,7 +45,7 @@ async def test_a_part_that_would_be_lost_is_refused(body: dict[str, Any], compla
 
 
 async def test_members_without_meaning_for_a_new_order_are_left_out() -> None:
-    """A program may use an order that was read as the pattern for another one."""
+    """Read-only members and empty parts are left out, so an order that was read can be the template for another one."""
     at = service()
     read: dict[str, Any] = {
         "id": "o9",
@@ -67,7 +67,8 @@ async def test_members_without_meaning_for_a_new_order_are_left_out() -> None:
 
 
 async def test_callbacks_are_sent_if_asked_for() -> None:
-    """The published reference does not say whether the service keeps them."""
+    """Callbacks are sent only if asked for, because the published reference does not say whether the service keeps
+    them."""
     at = service()
     callbacks = {
         "hooks": [{"adapterId": "a"}],
@@ -79,7 +80,7 @@ async def test_callbacks_are_sent_if_asked_for() -> None:
 
 
 async def test_other_writes_accept_models_as_they_were_read() -> None:
-    """The service ignores read-only members of a payment or a shipping."""
+    """Other writes accept models with read-only members, which the service ignores."""
     at = service()
     order = at.client.orders("o1")
     await order.payments.put("p1", Payment(id="p1", order_id="o1", amount=5.0))
@@ -89,7 +90,7 @@ async def test_other_writes_accept_models_as_they_were_read() -> None:
 
 
 async def test_a_status_of_checkout_counts_as_no_status() -> None:
-    """In any spelling of the service."""
+    """A new order with the status checkout is accepted, and the status is not sent."""
     at = service()
     await at.client.orders.create(OrderData(state=State(current_status="checkout")))
     assert json.loads(at.engine.requests[-1].body or b"") == {}

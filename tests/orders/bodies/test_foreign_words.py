@@ -1,4 +1,5 @@
-"""Any words of the service, when shown, control no terminal, break no line and fill no screen."""
+"""Words from the service, whatever they contain, control no terminal, break no line and fill no screen when they are
+shown."""
 
 from __future__ import annotations
 
@@ -49,14 +50,14 @@ def word(request: pytest.FixtureRequest) -> str:
 
 
 def harmless(text: str, *, lines: bool = False) -> None:
-    """Only visible characters, on one line unless tables are meant."""
+    """Check that a text has only visible characters, on one line unless tables are meant."""
     odd = {c for c in text if unicodedata.category(c) in {"Cc", "Cf", "Cs", "Zl", "Zp"}} - ({"\n"} if lines else set())
     assert not odd, text[:200]
     assert len(text) <= LONG * (10 if lines else 1)
 
 
 def rich_shown(thing: Any) -> str:
-    """As in a terminal; rich adds only its styles."""
+    """Return what rich shows in a terminal, where it adds only its styles."""
     console = pytest.importorskip("rich.console").Console(width=200, force_terminal=True, color_system=None)
     with console.capture() as captured:
         console.print(thing)
@@ -65,7 +66,7 @@ def rich_shown(thing: Any) -> str:
 
 
 def in_notebook(thing: Any) -> str:
-    """As in a notebook: only our own tags."""
+    """Return what a notebook shows, after checking that only our own tags are in it."""
     html: str = thing._repr_html_()
     tags = set(re.findall(r"<(/?\w+)", html))
     assert {tag.strip("/") for tag in tags} <= {"table", "caption", "thead", "tbody", "tr", "th", "td"}
@@ -74,7 +75,7 @@ def in_notebook(thing: Any) -> str:
 
 
 def body(word: str, **more: Any) -> dict[str, Any]:
-    """An order with the word in every place for a text."""
+    """Build an order with the word in every place for a text."""
     total = {"includingVat": 125.0, "excludingVat": 100.0}
     log = [{"status": word, "created": "2026-01-02T03:04:05Z"}]
     return {
@@ -103,7 +104,7 @@ async def test_listed_orders(word: str) -> None:
         harmless(table, lines=True)
         harmless(in_notebook(thing), lines=True)
         if word.startswith("["):
-            # It is not read as markup: it is shown as it is.
+            # Square brackets are shown as they are and not read as rich's markup.
             assert word[:12] in table
 
 
@@ -156,7 +157,7 @@ async def test_reports(word: str) -> None:
 
 
 async def test_the_id_of_a_new_order(word: str) -> None:
-    """As data it is unchanged in the handle, and harmless wherever it is shown."""
+    """The handle keeps the id unchanged as data, and every text that shows it is harmless."""
     service = order_stand(answer(201, {"id": word}), answer(404))
     order = await service.client.orders.create(culture="sv-SE")
     assert order.id == word
@@ -179,7 +180,7 @@ async def test_errors_with_a_word_in_every_place(word: str) -> None:
 
 
 async def test_texts_of_a_job(word: str) -> None:
-    """Outcomes and the previews of a dry run."""
+    """The notes of outcomes in a dry run are harmless."""
     from norce_order_async.bulk.outcome import ItemOutcome
 
     service = order_stand(*[answer(200, body(word, id="o1"))] * 4)

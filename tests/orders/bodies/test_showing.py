@@ -1,4 +1,4 @@
-"""What logs and shells show of an order, and the raw answers of any method."""
+"""What logs, shells and notebooks show of an order, and the captured answers of any method."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SECRET: dict[str, Any] = {"givenName": "Sekret", "email": "sekret@example.com", 
 
 
 def shown(thing: object) -> str:
-    """In a terminal. A notebook shows the same words, in a table."""
+    """Return what a terminal shows, after checking that a notebook shows the same words."""
     console = Console(file=io.StringIO(), width=100)
     console.print(thing)
     file = console.file
@@ -41,7 +41,7 @@ def cells(html: str) -> set[str]:
 
 
 async def test_an_order_is_shown_without_a_customer(norce: NorceOrderClient) -> None:
-    """As a repr and as a table: id, status, age and sums; of its parts only the order's id."""
+    """The repr and the table show id, status, age and sums. A part's repr shows only the order's id."""
     order = await an_order(
         norce,
         paid=True,
@@ -66,7 +66,7 @@ async def test_an_order_is_shown_without_a_customer(norce: NorceOrderClient) -> 
 
 
 async def test_an_unloaded_order_is_shown_too() -> None:
-    """And one with hardly any data."""
+    """A handle that was not read, and an order with hardly any data, can be shown too."""
     service = stand([answer(200, {"id": "o1"})])
     order = service.client.orders("o1")
     assert "not loaded" in shown(order)
@@ -77,7 +77,7 @@ async def test_an_unloaded_order_is_shown_too() -> None:
 
 
 async def test_results_are_shown_without_bodies(norce: NorceOrderClient) -> None:
-    """A page of a listing, a result of ensuring, an answer."""
+    """A page, a result of ``ensure``, captured answers and a transition show no personal data."""
     order = await an_order(norce, customer={"type": "person", "billing": SECRET})
     with capture_answers() as answers:
         page = await norce.orders.list(limit=1)
@@ -87,7 +87,7 @@ async def test_results_are_shown_without_bodies(norce: NorceOrderClient) -> None
 
 
 async def test_a_page_is_shown_with_one_line_for_each_order() -> None:
-    """With the service's figures, and no customer."""
+    """A page shows the service's figures for each order, and no customer."""
     told = {
         "state": {"currentStatus": "processing"},
         "created": "2026-01-02T03:04:05Z",
@@ -105,7 +105,7 @@ async def test_a_page_is_shown_with_one_line_for_each_order() -> None:
 
 
 async def test_drift_is_shown_with_one_line_for_each_kind() -> None:
-    """Names of fields, the most frequent first."""
+    """Drift shows the names of fields and no values, the most frequent first."""
     odd = {"id": "o1", "surprise": "sekret", "state": {"currentStatus": "Sekret"}}
     service = stand([answer(200, odd), answer(200, {"id": "o1", "surprise": 1})])
     for _ in range(2):
@@ -118,7 +118,8 @@ async def test_drift_is_shown_with_one_line_for_each_kind() -> None:
 
 
 async def test_a_report_is_shown_with_one_line_for_each_problem() -> None:
-    """Codes and their adapters; an explanation, or text in place of a code, may name a person."""
+    """A report shows codes and their adapters. It hides explanations and codes that are free text, because they may
+    name a person."""
     odd = {"code": "blocked: sekret@example.com", "adapterId": "risk", "message": "sekret is blocked"}
     missing = {"code": "payment-missing", "adapterId": "norce", "message": "sekret has not paid"}
     service = stand([answer(400, {"errors": [missing, odd]}), answer(200, {"errors": []})])
@@ -134,7 +135,7 @@ async def test_a_report_is_shown_with_one_line_for_each_problem() -> None:
 
 
 async def test_the_answers_of_a_method(norce: NorceOrderClient) -> None:
-    """Status, headers, bytes and attempts, beside the method's own result; in the order of the calls."""
+    """Captured answers have status, headers, bytes and attempts, in the order of the calls."""
     with capture_answers() as answers:
         order = await norce.orders.create(culture="sv-SE", currency="SEK", country="SE", cart=CART)
         report = await order.validate()
@@ -153,7 +154,8 @@ async def test_the_answers_of_a_method(norce: NorceOrderClient) -> None:
 
 @pytest.mark.every_loop
 async def test_answers_of_tasks_started_inside_are_collected(norce: NorceOrderClient) -> None:
-    """A collection inside another has its own; a refusal raises an error and adds no answer."""
+    """Answers of tasks that start inside are collected. An inner collection has its own, and a refusal adds no
+    answer."""
     order = await an_order(norce)
     with capture_answers() as outer:
         async with anyio.create_task_group() as tasks:
@@ -167,7 +169,7 @@ async def test_answers_of_tasks_started_inside_are_collected(norce: NorceOrderCl
 
 
 async def test_answers_of_pages_read_ahead(norce: NorceOrderClient) -> None:
-    """On both loops: the task that reads ahead belongs to the one that iterates."""
+    """Answers of pages that are read ahead are collected too, on both event loops."""
     scope = norce.scoped(channel=unique("c"))
     for _ in range(15):
         await scope.orders.create(culture="sv-SE", currency="SEK", country="SE")

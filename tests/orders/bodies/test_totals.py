@@ -32,18 +32,18 @@ def line(including: float | None, excluding: float | None = None, **members: Any
 
 
 def service_with(cart: dict[str, Any]) -> Stand:
-    """A service whose one order has this cart."""
+    """Return a service whose one order has this cart."""
     return stand(lambda request: answer(200, order_body(cart=cart)) if request.method == "GET" else answer(200))
 
 
 def sent(service: Stand) -> dict[str, Any]:
-    """The body of the last request."""
+    """Parse the body of the last request."""
     body: dict[str, Any] = json.loads(service.engine.requests[-1].body or b"null")
     return body
 
 
 async def edited(cart: dict[str, Any], edit: Callable[[Cart], None], **options: Any) -> dict[str, Any]:
-    """The cart that ``cart.update`` puts for an order with this cart."""
+    """Return the cart that ``cart.update`` puts for an order with this cart."""
     service = service_with(cart)
     await service.client.orders("oAbCdEfG").cart.update(edit, **options)
     assert [line.split()[0] for line in service.sent] == ["GET", "PUT"]
@@ -51,7 +51,7 @@ async def edited(cart: dict[str, Any], edit: Callable[[Cart], None], **options: 
 
 
 async def refused(cart: dict[str, Any], edit: Callable[[Cart], None]) -> str:
-    """The reason why an edit is refused; nothing is written then."""
+    """Return the reason why an edit is refused, after checking that nothing was written."""
     service = service_with(cart)
     with pytest.raises(InvalidRequestError) as caught:
         await service.client.orders("oAbCdEfG").cart.update(edit)
@@ -68,7 +68,7 @@ def append(item: Item) -> Callable[[Cart], None]:
 
 
 def change(**members: Any) -> Callable[[Cart], None]:
-    """Changes members of the first line."""
+    """Return an edit that changes members of the first line."""
 
     def edit(cart: Cart) -> None:
         assert cart.items
@@ -82,7 +82,7 @@ ONE = {"items": [line(125.0, 100.0, id="ci1", quantity=1)], "total": price(125.0
 
 
 async def test_an_order_is_completed_for_the_cost_of_its_lines(norce: NorceOrderClient) -> None:
-    """A line of 250 is added to one of 125: 375 are paid, by the client's sum and not the service's."""
+    """A line of 250 is added to one of 125, and the client's new sum of 375 is what is paid."""
     order = await norce.orders.create(**CONTEXT, cart={"items": [line(125, 100)]})
     await order.cart.update(append(Item(sku="T002", total=Price(including_vat=250, excluding_vat=200))))
     await order.refresh()
@@ -105,7 +105,8 @@ async def test_an_order_is_completed_for_the_cost_of_its_lines(norce: NorceOrder
     ],
 )
 async def test_a_cart_without_a_total_gets_the_sum(cart: dict[str, Any], total: object) -> None:
-    """Of the top lines: parts of a bundle and the cart's discounts are in their totals already."""
+    """The total is the sum of the top lines, because their totals already include parts of bundles and the cart's
+    discounts."""
     service = stand(lambda request: answer(201 if request.method == "POST" else 200, {"id": "o1"}))
     await service.client.orders.create(**CONTEXT, cart=cast("Any", cart))
     assert sent(service)["cart"].get("total") == total
@@ -134,7 +135,7 @@ async def test_a_cart_without_a_total_gets_the_sum(cart: dict[str, Any], total: 
     ],
 )
 async def test_a_cart_that_does_not_add_up_is_refused(cart: dict[str, Any], complaint: str) -> None:
-    """The error has both figures, or the line; ``check_total=False`` sends it."""
+    """The error has both figures, or the line. ``check_total=False`` sends the cart all the same."""
     service = stand(lambda request: answer(201 if request.method == "POST" else 200, {"id": "o1"}))
     order = service.client.orders("o1")
     for refuse in (
@@ -154,7 +155,7 @@ async def test_a_cart_that_does_not_add_up_is_refused(cart: dict[str, Any], comp
 
 @pytest.mark.parametrize("excluding", [99.97, 100.0, 100.03])
 async def test_without_vat_each_line_may_be_a_cent_off(excluding: float) -> None:
-    """Lines are rounded one by one, and three of them may add up to three cents."""
+    """Lines are rounded one by one, so the sum without VAT of three lines may be off by up to three cents."""
     cart = {"items": [line(41.67, 33.34), line(41.67, 33.33), line(41.66, 33.33)], "total": price(125, excluding)}
     service = service_with({})
     await service.client.orders("o1").cart.put(cast("Any", cart))
@@ -162,7 +163,7 @@ async def test_without_vat_each_line_may_be_a_cent_off(excluding: float) -> None
 
 
 async def test_the_total_follows_an_edit() -> None:
-    """It was the sum of the lines before, and is so again."""
+    """A total that was missing or was the sum of the lines is the sum again after an edit."""
     item = Item(sku="T2", total=Price(including_vat=250.0, excluding_vat=200.0))
     assert (await edited(ONE, append(item)))["total"] == price(375.0, 300.0)
     assert (await edited(ONE, lambda cart: setattr(cart, "items", [])))["total"] == price(0.0, 0.0)
@@ -170,7 +171,7 @@ async def test_the_total_follows_an_edit() -> None:
 
 
 async def test_a_total_that_was_not_the_sum_is_not_guessed() -> None:
-    """The error has both figures; an edit that sets the total, or the switch, lets it pass."""
+    """The error has both figures. An edit passes if it sets the total, or with ``check_total=False``."""
     odd = {**ONE, "total": price(120.0, 96.0)}
     item = Item(total=Price(including_vat=250.0, excluding_vat=200.0))
     assert "cart.total 120.00 / 96.00 was not the sum" in (said := await refused(odd, append(item)))
@@ -185,15 +186,13 @@ async def test_a_total_that_was_not_the_sum_is_not_guessed() -> None:
 
 
 async def test_an_edit_without_costs_is_not_checked() -> None:
-    """Whatever the figures were: a name, an attribute or a reference changes none of them."""
+    """A change of a name passes whatever the figures are, because it changes none of them."""
     odd = {"items": [line(125.0, 100.0, id="ci1"), line(None, price=price(9.0), id="ci2")], "total": price(1.0)}
     put = await edited(odd, change(name="Another"))
     assert put == {**odd, "items": [{**odd["items"][0], "name": "Another"}, odd["items"][1]]}
 
 
 async def test_a_total_that_the_edit_sets_must_be_the_sum() -> None:
-    """As with ``put``."""
-
     def edit(cart: Cart) -> None:
         cart.total = Price(including_vat=1.0)
 
@@ -208,7 +207,7 @@ COUNTED = {
 
 
 async def test_a_line_of_quantity_times_price_is_computed_again() -> None:
-    """And the cart with it."""
+    """If a line's total was its quantity times its price, a change of either computes the line and the cart again."""
     put = await edited(COUNTED, change(quantity=3))
     assert put["items"][0]["total"] == price(375.0, 300.0)
     assert put["total"] == price(375.0, 300.0)
@@ -239,7 +238,7 @@ DISCOUNTED = {
 async def test_a_line_with_another_cost_is_not_guessed(
     cart: dict[str, Any], members: dict[str, Any], what: str
 ) -> None:
-    """The caller has to set the new total."""
+    """If a line's new total can't be computed, the caller has to set it."""
     said = await refused(cart, change(**members))
     assert f"cart.items[0] (sku 'T001'): {what} changed, and its total stayed " in said
     total = Price(including_vat=1.0, excluding_vat=0.8)
@@ -247,7 +246,7 @@ async def test_a_line_with_another_cost_is_not_guessed(
 
 
 async def test_lines_are_recognised_by_their_id() -> None:
-    """Another order of the lines does not change their cost."""
+    """Lines that only change places keep their costs."""
     two = {
         "items": [line(10.0, 8.0, id="ci1", quantity=1), line(20.0, 16.0, id="ci2", quantity=2)],
         "total": price(30.0, 24.0),
@@ -258,7 +257,7 @@ async def test_lines_are_recognised_by_their_id() -> None:
 
 
 async def test_the_service_accepts_the_edited_cart(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """Over the wire, ids and all."""
+    """The service accepts an edited cart with the ids that it gave to the lines."""
     order = await norce.orders.create(
         **CONTEXT, cart={"items": [line(250, 200, quantity=2, price=price(125, 100))], "total": price(250, 200)}
     )
@@ -274,7 +273,7 @@ cents = st.integers(0, 10**9).map(lambda number: number / 100)
 @settings(max_examples=examples(70, soak=200), deadline=None)
 @given(st.lists(st.tuples(cents, cents), max_size=8), st.lists(st.tuples(cents, cents), max_size=8))
 def test_the_sum_is_exact(before: list[tuple[float, float]], after: list[tuple[float, float]]) -> None:
-    """Against whole cents, for any lines before and after."""
+    """The totals equal a sum in whole cents, for any lines before and after an edit."""
     first = with_total({"items": [line(*one) for one in before]}, "cart")
     second = after_edit(first, {**first, "items": [line(*one) for one in after]})
     for cart, lines in ((first, before), (second, after)):

@@ -34,7 +34,8 @@ def drifts(record: DriftRecord) -> dict[tuple[str, str], int]:
 
 @pytest.mark.parametrize("walking", [False, True])
 async def test_the_head_decodes_nothing(walking: bool) -> None:
-    """Values below it are not read until they are needed, and then once; no further call is made."""
+    """Reading the head of an order decodes nothing. The rest is decoded once when it is needed, without a further
+    call."""
     service = service_of(ODD_BELOW)
     orders = service.client.orders
     (order,) = [each async for each in orders.iterate()] if walking else (await orders.list()).orders
@@ -68,7 +69,8 @@ async def test_the_head_decodes_nothing(walking: bool) -> None:
     ],
 )
 async def test_an_unusual_head_reads_as_its_model_does(members: Any, told: dict[tuple[str, str], int]) -> None:
-    """The same value from either, and the difference is counted once."""
+    """A head member has the same value whether it is read from the plain data or from the model, and its drift is
+    counted once."""
     body = order_body(**{"reference": "r1", **members})
     service = service_of(body)
     (order,) = (await service.client.orders.list()).orders
@@ -82,14 +84,14 @@ async def test_an_unusual_head_reads_as_its_model_does(members: Any, told: dict[
 
 
 async def test_the_handle_shows_changed_models() -> None:
-    """As with an order that was read by its id; the plain data stays as it was received."""
+    """The handle of a listed order shows changes of its models, and the plain data stays as it was received."""
     (order,) = (await service_of(ODD_BELOW).client.orders.list()).orders
     order.data.reference = "r2"
     assert (order.reference, order.plain["reference"]) == ("r2", "r1")
 
 
 async def test_an_order_read_by_its_id_has_its_plain_data_too() -> None:
-    """A handle that was never read has none."""
+    """An order that was read by its id has plain data too; a handle that was never read has none."""
     service = stand([answer(200, ODD_BELOW)])
     order = service.client.orders("oAbCdEfG")
     with pytest.raises(NotLoadedError, match="has not been read yet"):
@@ -136,25 +138,25 @@ NO_PARTS = {"id", "merchant", "channel", "reference", "created", "lastModified",
 
 
 def whole(body: Any) -> tuple[OrderData, dict[tuple[str, str], int]]:
-    """The order decoded at once, and its drift."""
+    """Decode a whole order at once, and return it with its drift."""
     record = DriftRecord()
     return record.reading("x", OrderData.from_dict, body), drifts(record)
 
 
 async def an_order(body: Any) -> tuple[Order, DriftRecord]:
-    """One read by its id."""
+    """Read an order by its id, and return it with the client's drift."""
     service = stand([answer(200, body)])
     return await service.client.orders.get("oAbCdEfG"), service.client.drift
 
 
 def test_every_part_has_a_line() -> None:
-    """A member of an order that is new in the description needs a line in lazy.py."""
+    """A member of an order that is new in the description needs a line in ``lazy.py``."""
     assert {*PARTS} == {*LOOKS} == {*get_args(Part)} == OrderData.MEMBERS - NO_PARTS
 
 
 @pytest.mark.parametrize("member", PARTS)
 async def test_a_part_is_decoded_by_itself(member: str) -> None:
-    """The same models as in the whole order, which reuses those that exist; drift is counted once."""
+    """A part gives the same models as the whole order, which reuses them. Drift is counted once."""
     body = order_body("checkout", **PARTS)
     model, told = whole(body)
     order, drift = await an_order(body)
@@ -171,7 +173,7 @@ async def test_a_part_is_decoded_by_itself(member: str) -> None:
 
 
 async def test_all_parts_are_the_whole_order() -> None:
-    """In any order of reading."""
+    """After every part was read, the whole order, its drift and its plain data are the same as without."""
     body = order_body("checkout", **PARTS)
     model, told = whole(body)
     order, drift = await an_order(body)
@@ -187,7 +189,7 @@ ODD_PARTS: list[Any] = [None, 5, "x", [], {}, [None], [{}, 5], [[]], {"a": None}
 @pytest.mark.parametrize("odd", ODD_PARTS, ids=repr)
 @pytest.mark.parametrize("member", PARTS)
 async def test_an_unusual_part_reads_as_in_the_whole_order(member: str, odd: Any) -> None:
-    """It is written back and counted as there."""
+    """An unusual part is read, written back and counted as in the whole order."""
     body = order_body("checkout", **{**PARTS, member: odd})
     model, told = whole(body)
     order, drift = await an_order(body)
@@ -200,7 +202,7 @@ async def test_an_unusual_part_reads_as_in_the_whole_order(member: str, odd: Any
 
 @pytest.mark.parametrize("member", PARTS)
 async def test_a_missing_part_is_none(member: str) -> None:
-    """As in the whole order."""
+    """A missing part reads as empty and counts no drift."""
     body = order_body("checkout", **PARTS)
     del body[member]
     order, drift = await an_order(body)
@@ -210,7 +212,8 @@ async def test_a_missing_part_is_none(member: str) -> None:
 
 
 async def test_the_whole_order_has_a_changed_part() -> None:
-    """The plain data stays as it was received, also if models hold parts of it."""
+    """The whole order has the changes of its parts. The plain data stays as it was received, also if models hold parts
+    of it."""
     order, _ = await an_order(order_body("checkout", **PARTS))
     order.payments[0].amount = 7.0
     assert order.total is not None
@@ -229,7 +232,8 @@ async def test_the_whole_order_has_a_changed_part() -> None:
 
 
 async def test_a_captured_answer_has_the_models_of_the_handle() -> None:
-    """Whichever of the two is read first, they are made once, and both have the same ones."""
+    """A captured answer and the handle share their models, which are decoded once, whichever of the two is read
+    first."""
     for first in (0, 1):
         service = stand([answer(200, ODD_BELOW)])
         with capture_answers() as answers:
@@ -241,7 +245,7 @@ async def test_a_captured_answer_has_the_models_of_the_handle() -> None:
 
 
 async def test_models_that_middleware_reads_are_the_handles() -> None:
-    """They are decoded once."""
+    """The handle reuses the models that middleware decoded."""
     seen: list[Any] = []
 
     async def look(_: CallInfo, proceed: CallNext) -> Answer:
@@ -258,7 +262,7 @@ async def test_models_that_middleware_reads_are_the_handles() -> None:
 
 @pytest.mark.parametrize("body", [[], "o1", 5, [{"id": "oAbCdEfG"}]], ids=repr)
 async def test_an_answer_that_is_not_an_order_is_reported_and_raised(body: Any) -> None:
-    """At once, and not at the first use."""
+    """An answer without an order raises when it arrives and not at its first use."""
     service = stand([answer(200, body)])
     with pytest.raises(UnavailableError, match="the answer holds no order"):
         await service.client.orders.get("oAbCdEfG")
@@ -275,7 +279,7 @@ async def test_an_answer_that_is_not_an_order_is_reported_and_raised(body: Any) 
     ],
 )
 async def test_an_unusual_page_is_reported_and_gives_its_orders(page: Any, ids: list[str], told: Any) -> None:
-    """Everything around the orders is read as usual, the pagination included."""
+    """The valid orders of an unusual page and its pagination are read as usual, and the rest is counted as drift."""
     page["pagination"] = {"offset": 7}
     service = stand([answer(200, page)])
     found = await service.client.orders.list()
@@ -293,7 +297,7 @@ async def test_an_unusual_page_is_reported_and_gives_its_orders(page: Any, ids: 
     ],
 )
 async def test_an_answer_that_is_not_a_page_is_reported_and_raised(page: Any, told: Any) -> None:
-    """It does not mean that there are no orders."""
+    """An answer that is not a page raises, because it does not mean that there are no orders."""
     service = stand([answer(200, page)])
     with pytest.raises(UnavailableError, match="the answer holds no list of orders"):
         await service.client.orders.list()
@@ -301,7 +305,7 @@ async def test_an_answer_that_is_not_a_page_is_reported_and_raised(page: Any, to
 
 
 async def test_the_answer_of_a_listing_still_has_its_models() -> None:
-    """For a program that keeps it: made at the first use, and once."""
+    """A captured answer of a listing decodes its models at the first use, and once."""
     service = service_of(ODD_BELOW)
     with capture_answers() as answers:
         await service.client.orders.list()
@@ -313,7 +317,7 @@ async def test_the_answer_of_a_listing_still_has_its_models() -> None:
 
 
 async def test_a_lost_addition_to_a_listed_order_is_settled() -> None:
-    """The entries before the send are known from the undecoded body."""
+    """The entries before the send are known from the undecoded body, so the one new payment is found."""
     payment: PaymentDict = {"amount": 5, "reference": "psp-1"}
     before, after = (order_body(payments=[{**payment, "id": each} for each in ids]) for ids in (["p1"], ["p1", "p2"]))
     service = stand([answer(200, {"data": [before]}), lost("read"), answer(200, after)])

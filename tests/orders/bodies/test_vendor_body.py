@@ -40,7 +40,8 @@ PAYMENT: PaymentDict = {"merchant": "thingsandstuff", "state": "Intent", "type":
 
 
 async def test_it_is_sent_as_it_was_given(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """As a dict and as a model, spelling and nulls included, and the service accepts it. The cart gets its total."""
+    """A sample is sent unchanged as a dict and as a model, with its spelling and nulls, and the service accepts it.
+    Only the cart's total is added."""
     shop = norce.scoped(merchant=ORDER["merchant"])
     sent = {**ORDER, "cart": {**ORDER["cart"], "total": TOTAL}}
     await shop.orders.create(ORDER)
@@ -60,7 +61,7 @@ async def test_it_is_sent_as_it_was_given(norce: NorceOrderClient, sandbox: Sand
 
 
 async def test_it_is_read_in_the_described_words_and_written_as_it_came() -> None:
-    """Words compare in the description's spelling; writing the model back loses nothing."""
+    """Words are read in the description's spelling, and writing the model back loses nothing."""
     state = {"currentStatus": "Checkout", "transitions": [{"status": "Checkout"}]}
     body = {**ORDER, "id": "o1", "state": state, "payments": [{**PAYMENT, "id": "p1"}]}
     service = stand([answer(200, body)])

@@ -1,4 +1,4 @@
-"""Read, changed and written: unchanged values go back as they came, and none of that is sent in a creation."""
+"""An order that is read, changed and written: unchanged values go back as they came, and a creation sends no nulls."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ ORDER: Json = {
 
 
 def service() -> Stand:
-    """Answers reads with the order and its parts, and takes every write."""
+    """Return a service that answers reads with the order and its parts, and accepts every write."""
 
     def serve(request: WireRequest) -> Step:
         if request.method == "POST":
@@ -70,22 +70,22 @@ def service() -> Stand:
 
 
 def last_sent(at: Stand) -> Any:
-    """The body of the last request."""
+    """Parse the body of the last request."""
     return json.loads(at.engine.requests[-1].body or b"null")
 
 
 def same(model: Any) -> None:
-    """An edit that changes nothing."""
+    """Change nothing."""
 
 
 def cart_of(order: Order) -> Cart:
-    """The cart as it was read."""
+    """Return the cart as it was read."""
     assert order.cart.data is not None
     return order.cart.data
 
 
 def address_of(order: Order) -> Address:
-    """The billing address as it was read."""
+    """Return the billing address as it was read."""
     assert order.customer.billing is not None
     return order.customer.billing
 
@@ -110,7 +110,7 @@ UPDATES: dict[str, tuple[Json, Callable[[Order], Awaitable[object]]]] = {
 
 @pytest.mark.parametrize("way", UPDATES)
 async def test_unchanged_values_go_back_as_they_came(way: str) -> None:
-    """Times in their notation and nulls, at any depth."""
+    """Times keep their notation and nulls stay, at any depth."""
     at = service()
     came, update = UPDATES[way]
     await update(await at.client.orders.get("o1"))
@@ -118,7 +118,7 @@ async def test_unchanged_values_go_back_as_they_came(way: str) -> None:
 
 
 async def test_a_changed_value_is_written_again() -> None:
-    """The rest of the same line goes back as it came."""
+    """A changed time is written in full, and the rest of its line goes back as it came."""
     at = service()
 
     def change(cart: Cart) -> None:
@@ -135,7 +135,7 @@ async def test_a_changed_value_is_written_again() -> None:
 
 
 def pickled(model: Any) -> Any:
-    """A copy through bytes."""
+    """Copy a model through pickle."""
     return pickle.loads(pickle.dumps(model))
 
 
@@ -144,7 +144,7 @@ COPIES: list[Any] = [copy.copy, copy.deepcopy, pickled, attrs.evolve]
 
 @pytest.mark.parametrize("again", COPIES)
 async def test_copies_go_back_as_they_came(again: Callable[[Any], Any]) -> None:
-    """Any copy, of the whole order and of a part."""
+    """A copy of the whole order or of a part goes back as it came."""
     at = service()
     order = await at.client.orders.get("o1")
     assert again(order.data).to_dict() == ORDER
@@ -189,7 +189,7 @@ CREATIONS: dict[str, tuple[Json | list[Json], Callable[[NorceOrderClient, Order]
 
 @pytest.mark.parametrize("way", CREATIONS)
 async def test_a_creation_is_sent_without_nulls(way: str) -> None:
-    """There is no earlier value that they could keep."""
+    """A creation has no earlier values that nulls could keep."""
     at = service()
     expected, create = CREATIONS[way]
     await create(at.client, await at.client.orders.get("o1"))

@@ -20,7 +20,7 @@ SHOWN: dict[str, Any] = {**CART, "items": [{**CART["items"][0], "id": "ci1"}], "
 
 
 async def test_202_is_read_until_the_cart_shows() -> None:
-    """Ids and sums that the service adds do not matter."""
+    """After a 202 the order is read until the cart shows. Ids and sums that the service adds do not matter."""
     service = stand(
         [answer(202), answer(200, order_body()), answer(200, order_body(cart=SHOWN))],
         uniform=highest,
@@ -33,7 +33,7 @@ async def test_202_is_read_until_the_cart_shows() -> None:
 
 
 async def test_202_without_a_change_is_pending() -> None:
-    """Another cart is not the one that was sent."""
+    """If reads after a 202 show only another cart until the deadline, ``PendingError`` is raised."""
     other: dict[str, Any] = {**CART, "items": []}
     service = stand(
         lambda request: answer(202) if request.method == "PUT" else answer(200, order_body(cart=other)),
@@ -45,7 +45,7 @@ async def test_202_without_a_change_is_pending() -> None:
 
 
 async def test_200_is_done() -> None:
-    """No read follows; the handle is stale."""
+    """After a 200 no read follows, and the handle is stale."""
     service = stand([answer(200)])
     order = service.client.orders("oAbCdEfG")
     await order.cart.put(Cart(items=[Item(sku="T1", quantity=1)]))
@@ -54,7 +54,7 @@ async def test_200_is_done() -> None:
 
 
 async def test_a_cart_belongs_to_one_order(norce: NorceOrderClient) -> None:
-    """The reference of another order's cart is a conflict."""
+    """A cart reference that another order has is a conflict."""
     taken = unique("cart")
     await norce.orders.create(CONTEXT | {"cart": {"reference": taken}})
     order = await norce.orders.create(CONTEXT)
@@ -63,7 +63,7 @@ async def test_a_cart_belongs_to_one_order(norce: NorceOrderClient) -> None:
 
 
 async def test_totals_come_from_the_service(norce: NorceOrderClient) -> None:
-    """The handle's total is the service's, with the shippings."""
+    """The handle's total is the service's and includes the shippings."""
     order = await norce.orders.create(CONTEXT)
     await order.cart.put(CART)
     await order.shippings.create({"total": {"includingVat": 10, "excludingVat": 8}, "vatRate": 0.25})
@@ -86,5 +86,5 @@ async def test_totals_come_from_the_service(norce: NorceOrderClient) -> None:
     ],
 )
 def test_shown_means_everything_that_was_sent_and_perhaps_more(sent: object, found: object, shown: bool) -> None:
-    """Lists must agree in length and order."""
+    """A cart shows if everything that was sent is found; lists must agree in length and order."""
     assert shows(sent, found) is shown

@@ -36,7 +36,7 @@ class ParcelsPart(RemovableEntries[Shipping, ShippingDict]):
 
 
 class WithParcels(Order):
-    """A handle of an order that has them."""
+    """A handle of an order that has parcels."""
 
     __slots__ = ()
 
@@ -46,7 +46,7 @@ class WithParcels(Order):
 
 
 async def test_a_new_list_is_a_few_lines_and_has_every_call(norce: NorceOrderClient) -> None:
-    """Create, ensure, get, list, update, put and remove, and a view of what was last read."""
+    """A new list of an order needs at most 25 lines, and has every call and a view of what was last read."""
     assert len(inspect.getsource(ParcelsPart).splitlines() + inspect.getsource(WithParcels).splitlines()) <= 25
     created = await norce.orders.create(CONTEXT)
     order = WithParcels(session_of(norce), created.id)
@@ -73,7 +73,7 @@ async def test_a_new_list_is_a_few_lines_and_has_every_call(norce: NorceOrderCli
 
 
 async def test_a_list_is_a_sequence_of_what_was_read(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """By index, from the end, in slices, and without a call; an order that was not read has no lists yet."""
+    """A list supports indexes, slices and reversal without a call. It raises before the order was read."""
     order = await norce.orders.create(CONTEXT)
     for name in ("terms", "news", "age"):
         await order.consents.create({"id": name})
@@ -92,7 +92,7 @@ async def test_a_list_is_a_sequence_of_what_was_read(norce: NorceOrderClient, sa
 
 @pytest.mark.parametrize("name", LISTS)
 async def test_a_list_has_remove_or_delete(norce: NorceOrderClient, name: str) -> None:
-    """By what the service does."""
+    """A list has ``remove`` if the service only marks its entries, and ``delete`` if the service deletes them."""
     kept = name in ("payments", "shippings")
     entries: Any = getattr(norce.orders("o1"), name)
     base: type[object] = RemovableEntries if kept else DeletableEntries
@@ -101,7 +101,7 @@ async def test_a_list_has_remove_or_delete(norce: NorceOrderClient, name: str) -
 
 
 async def test_a_deleted_entry_is_gone(norce: NorceOrderClient) -> None:
-    """From the order itself, and not only marked."""
+    """A deleted entry is gone from the order and not only marked."""
     order = await norce.orders.create(CONTEXT)
     await order.consents.create({"id": "terms"})
     check = await order.validations.ensure({"adapterId": "a1", "url": "http://127.0.0.1:9/check"})

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_several_consents_in_one_call(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """One PATCH, whether one is ticked or three."""
+    """Ticking three consents takes one PATCH, and so does unticking one."""
     order = await an_order(norce, consents=[{"id": name, "required": True} for name in ("terms", "news", "age")])
     sandbox.requests.clear()
     await order.consents.check("terms", "news", "age")
@@ -38,7 +38,8 @@ async def test_several_consents_in_one_call(norce: NorceOrderClient, sandbox: Sa
 
 
 async def test_unknown_consents_are_refused(norce: NorceOrderClient) -> None:
-    """An empty list here, an unknown id by the service, and then none is changed."""
+    """The client refuses an empty list and wrong ids. The service refuses an unknown id, and then no consent is
+    changed."""
     order = await an_order(norce, consents=[{"id": "terms"}])
     for ids in ((), ("",), ("terms", ""), ("terms", "a/b")):
         with pytest.raises(InvalidRequestError):
@@ -50,7 +51,8 @@ async def test_unknown_consents_are_refused(norce: NorceOrderClient) -> None:
 
 
 async def test_attributes_are_merged_and_removed(norce: NorceOrderClient) -> None:
-    """A null removes one, which is assumed."""
+    """An update merges attributes, and ``remove`` removes some. That a null removes one is an assumption about the
+    service."""
     order = await an_order(norce, attributes={"kept": 1, "gone": 2, "too": 3})
     await order.attributes.update({"new": {"deep": [1, None]}, "kept": "changed"})
     await order.attributes.remove("gone", "too")
@@ -85,7 +87,7 @@ async def test_the_same_address_twice(norce: NorceOrderClient, sandbox: Sandbox)
 
 
 async def test_editing_an_address(norce: NorceOrderClient) -> None:
-    """In place or by another one; the other address stays."""
+    """An edit may change the address in place or return another one. The other address stays."""
     order = await an_order(norce, customer={"type": "person", "billing": BILLING, "shipping": BILLING})
 
     def move(address: Address) -> None:
@@ -101,7 +103,7 @@ async def test_editing_an_address(norce: NorceOrderClient) -> None:
 
 
 async def test_editing_the_cart(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """Read, apply, write: the newest cart is edited, not the handle's, and the record stays as it was."""
+    """``cart.update`` reads the newest cart, edits it and writes it. The cart that the handle held is not changed."""
     order = await an_order(norce)
     await norce.orders(order.id).cart.put({"items": [{"sku": "T9", "quantity": 1, "total": PRICE}]})
     held = order.cart.data
@@ -128,7 +130,7 @@ REFUSED: dict[str, Callable[[Order], Awaitable[object]]] = {
 
 @pytest.mark.parametrize("edit", REFUSED)
 async def test_a_refused_edit_shows_what_was_proposed(norce: NorceOrderClient, edit: str) -> None:
-    """As an attribute and not in the text; it is still a ChangeRefusedError."""
+    """``ChangeRefusedError`` has the proposed edit as an attribute and not in its text."""
     order = await an_order(norce, paid=True)
     await order.transition_to("processing")
     with pytest.raises(ChangeRefusedError) as caught:
@@ -143,7 +145,7 @@ async def test_a_refused_edit_shows_what_was_proposed(norce: NorceOrderClient, e
 
 
 async def test_removing_marks_the_entry_and_reads_it(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """Payments and shippings stay readable, but are not active and not in the sums."""
+    """A removed payment or shipping stays readable, but is not active and does not count in the sums."""
     order = await an_order(norce, paid=True)
     shipping_id = await order.shippings.create(Shipping(total=Price(49.0, 39.2), vat_rate=0.25, reference="s1"))
     await order.refresh()
@@ -162,7 +164,7 @@ async def test_removing_marks_the_entry_and_reads_it(norce: NorceOrderClient, sa
 
 
 async def test_a_removal_that_does_not_show_is_reported() -> None:
-    """Another client may have written it meanwhile."""
+    """A removal that the next read does not show is pending, because another client may have written meanwhile."""
     there = answer(200, {"state": "intent"})
     service = stand([there, answer(200), there])
     with pytest.raises(PendingError, match="the payment was marked as removed, but does not show so"):
@@ -173,7 +175,7 @@ async def test_a_removal_that_does_not_show_is_reported() -> None:
 
 
 async def test_updating_a_payment_and_a_shipping(norce: NorceOrderClient) -> None:
-    """Members that the function does not change stay."""
+    """Members that the function does not change keep their values."""
     order = await an_order(norce, paid=True)
     shipping_id = await order.shippings.create({"reference": "s1", "name": "Home", "total": PRICE, "vatRate": 0.25})
     (payment,) = (await order.refresh()).payments
@@ -194,7 +196,7 @@ async def test_updating_a_payment_and_a_shipping(norce: NorceOrderClient) -> Non
 
 
 async def test_a_transaction_is_logged_with_json_as_text(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """Given as data, sent as the string that the API wants, read back as it is."""
+    """Data for a log entry is sent as the JSON text that the API wants, and is read back as that text."""
     order = await an_order(norce, paid=True)
     payment_id = order.payments.active[0].id
     assert payment_id is not None
@@ -210,7 +212,7 @@ async def test_a_transaction_is_logged_with_json_as_text(norce: NorceOrderClient
 
 
 async def test_text_that_is_not_json_is_not_logged() -> None:
-    """Given as data or as text; the error does not show it."""
+    """A log entry's data must be JSON, and its text valid JSON. The error does not show it."""
     service = stand([])
     payments = service.client.orders("o1").payments
     for wrong in ({"secret": object()}, float("nan"), {1, 2}):
@@ -223,7 +225,7 @@ async def test_text_that_is_not_json_is_not_logged() -> None:
 
 
 async def test_an_upsell_is_read() -> None:
-    """The provider's offer on top, typed."""
+    """A payment's upsell is decoded into a model."""
     upsell = {"state": "open", "expiryDate": "2026-01-01T10:05:00Z"}
     payments = [{"id": "p1", "state": "reserved", "upsell": upsell}]
     service = stand([answer(200, {"id": "o1", "payments": payments})])
@@ -233,7 +235,7 @@ async def test_an_upsell_is_read() -> None:
 
 
 async def test_names_of_v1_are_reported_with_those_of_v0(norce: NorceOrderClient) -> None:
-    """Norce's newer pages spell callbacks as in v1."""
+    """Norce's newer pages spell callbacks as in v1, so the error gives the name to write instead."""
     order = norce.orders("oAbCdEfG")
     with pytest.raises(InvalidRequestError, match=r"Hook\.scope is v1's name, .* write subscribeTo"):
         await order.hooks.create(cast("Any", {"adapterId": "erp", "scope": "/cart", "invoke": "https://example.com"}))

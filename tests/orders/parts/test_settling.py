@@ -18,7 +18,7 @@ PAYMENT: PaymentDict = {"amount": 5, "reference": "psp-1"}
 
 
 def order_with(*ids: str) -> Step:
-    """The order read, with payments of these ids that all have the same reference."""
+    """Return an answer with the order and payments of these ids, which all have the same reference."""
     return answer(200, order_body(payments=[{**PAYMENT, "id": each} for each in ids]))
 
 
@@ -28,21 +28,21 @@ async def read(*script: Step, options: CallOptions | None = None) -> tuple[Order
 
 
 async def test_the_one_new_entry_is_adopted() -> None:
-    """Known from the snapshot: p1. New: p2."""
+    """The record has p1, so after a lost answer the new p2 is the entry that was created."""
     order, service = await read(order_with("p1"), lost("read"), order_with("p1", "p2"))
     assert await order.payments.create(PAYMENT) == "p2"
     assert len(service.sent) == 3
 
 
 async def test_an_id_from_an_answer_is_known() -> None:
-    """p2 was created by this handle, so a lost third one is p3."""
+    """The handle created p2 itself, so after a lost answer the new entry is p3."""
     order, _ = await read(order_with("p1"), answer(201, {"id": "p2"}), lost("read"), order_with("p1", "p2", "p3"))
     assert await order.payments.create(PAYMENT) == "p2"
     assert await order.payments.create(PAYMENT) == "p3"
 
 
 async def test_without_a_snapshot_nothing_is_adopted() -> None:
-    """The earlier entries are not known."""
+    """Without an earlier read the existing entries are not known, so the outcome of a lost answer is unknown."""
     service = stand([lost("read")])
     with pytest.raises(OutcomeUnknownError, match="what was there before the send is not known") as caught:
         await service.client.orders("oAbCdEfG").payments.create(PAYMENT)
@@ -51,8 +51,8 @@ async def test_without_a_snapshot_nothing_is_adopted() -> None:
 
 
 async def test_a_doubt_lasts_until_the_order_is_read_again() -> None:
-    """The first one was lost and may still take effect: a later one must not be taken for it, whatever succeeds in
-    between."""
+    """A lost payment may still take effect, so a later one can't be told from it until the order is read again,
+    whatever succeeds in between."""
     order, _ = await read(
         order_with(),
         lost("read"),
@@ -74,7 +74,7 @@ async def test_a_doubt_lasts_until_the_order_is_read_again() -> None:
 
 @pytest.mark.parametrize("step", [answer(400, {"code": "x"}), answer(429)], ids=["refused", "turned away"])
 async def test_a_clear_failure_leaves_no_doubt(step: Step) -> None:
-    """The next lost one can be settled."""
+    """After a clear failure the next lost answer can be settled."""
     order, _ = await read(
         order_with("p1"), step, lost("read"), order_with("p1", "p2"), options=CallOptions(max_attempts=1)
     )
@@ -84,14 +84,14 @@ async def test_a_clear_failure_leaves_no_doubt(step: Step) -> None:
 
 
 async def test_of_two_that_match_none_is_chosen() -> None:
-    """Either may be ours."""
+    """If two new payments match, the outcome is unknown, because either may be ours."""
     order, _ = await read(order_with("p1"), lost("read"), order_with("p1", "p2", "p3"))
     with pytest.raises(OutcomeUnknownError, match="2 new payments match"):
         await order.payments.create(PAYMENT)
 
 
 async def test_a_doubt_about_payments_does_not_concern_shippings() -> None:
-    """Each list is known or not by itself."""
+    """A doubt about payments does not keep a lost shipping from being settled."""
     shipping: Any = {"total": {"includingVat": 1}, "vatRate": 0.25, "reference": "tms"}
     order, _ = await read(
         order_with(),
