@@ -114,7 +114,8 @@ async def _begin_journaled(
 ) -> Prepared[T]:
     listed = await list_source(plan, journal)
     counts = await journal.counts()
-    is_left = bool(counts["planned"] or counts["sent"]) or (output is not None and await journal.left_unmade(output))
+    unmade = output is not None and await journal.left_unmade(output)
+    is_left = unmade or bool(counts["planned"] or counts["sent"])
     if listed is not None:
         if not (is_left or plan.resume):
             raise JournalFinishedError(await _finished(journal, counts))

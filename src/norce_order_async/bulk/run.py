@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import TypeVar
 
 import anyio
@@ -140,5 +141,5 @@ class Run(StaysInProcess, AsyncIterator[ItemOutcome[T]]):
                     await self._journal.finish_output(self._output)
                 else:
                     with in_words(self._output.out):
-                        await to_thread.run_sync(self._output.finish)
+                        await to_thread.run_sync(partial(self._output.finish, keep_lines=False))
                 self._output = None

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from norce_order_async import ConfigurationError, Fixed, OrderFilter
-from norce_order_async.bulk import actions
+from norce_order_async.bulk import actions, plan_again, read_journal, read_results
 from norce_order_async.bulk.actions.cells import as_it_was, harmless
 from norce_order_async.bulk.actions.export import ExportFile, found, parts_of
 from norce_order_async.bulk.journal.errors import JournalError
@@ -148,6 +148,10 @@ async def test_a_disk_that_is_full(
     assert read_ids(out) == sorted(ids)
 
 
+def remove(path: Path) -> None:
+    path.unlink()
+
+
 def is_there(path: Path) -> bool:
     return path.exists()
 
@@ -162,7 +166,7 @@ async def test_a_file_that_a_killed_job_had_not_written_yet_is_written(
         ids = await new_orders(norce, 3)
         source = OrderFilter(status="checkout") if listed else ids
         with monkeypatch.context() as killed:
-            killed.setattr(ExportFile, "finish", ExportFile.close)
+            killed.setattr(ExportFile, "finish", not_finished)
             async with norce.bulk(journal, load=FEW) as job:
                 await all_of(job.run(source, actions.export(out)))
         assert not out.exists()
@@ -175,6 +179,136 @@ async def test_a_file_that_a_killed_job_had_not_written_yet_is_written(
     assert reads(sandbox) == read
 
 
+def not_finished(file: ExportFile, **_: Any) -> None:
+    file.close()
+
+
+def one_read_is_refused(sandbox: Sandbox) -> None:
+    sandbox.faults.play({"rules": [{"fault": {"answer": 404}, "operations": ["reads"], "first": 1}]})
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "csv", "parquet"])
+async def test_orders_that_are_tried_again(sandbox: Sandbox, tmp_path: Path, journal: Path, ending: str) -> None:
+    """The file is made again with the orders that were refused before. Its lines are kept as long as there are some."""
+    out = tmp_path / f"orders.{ending}"
+    async with client_of(sandbox) as norce:
+        ids = await new_orders(norce, 4)
+
+        async def run(*, overwrite: bool = False) -> None:
+            async with norce.bulk(journal, load=FEW) as job:
+                await all_of(job.run(ids, actions.export(out, overwrite=overwrite)))
+
+        one_read_is_refused(sandbox)
+        await run()
+        (refused,) = [result.key for result in read_results(journal, ["refused"])]
+        others = sorted({*ids} - {refused})
+        assert (read_ids(out), mode_of(out.with_name(f"{out.name}.part"))) == (others, 0o600)
+        made = out.stat().st_mtime_ns
+        await run(overwrite=True)
+        assert out.stat().st_mtime_ns == made, "a finished job makes its file once"
+        one_read_is_refused(sandbox)
+        assert plan_again(journal, ["refused"]) == 1
+        await run()
+        assert (read_ids(out), read_journal(journal).counts["refused"]) == (others, 1)
+        assert plan_again(journal, ["refused"]) == 1
+        await run()
+    assert read_ids(out) == sorted(ids)
+    assert not is_there(out.with_name(f"{out.name}.part"))
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "csv"])
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("moved", [True, False])
+async def test_a_job_that_is_killed_when_it_moves_its_file(
+    sandbox: Sandbox,
+    tmp_path: Path,
+    journal: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    ending: str,
+    first: bool,
+    moved: bool,
+) -> None:
+    """The first file or a later one, right before or after it is in place: the next run makes it, or leaves it."""
+    out, real = tmp_path / f"orders.{ending}", Path.replace
+
+    def killed(path: Path, to: Any) -> Any:
+        if moved:
+            real(path, to)
+        raise OSError(errno.EIO, "killed", str(path))
+
+    async with client_of(sandbox) as norce:
+        ids = await new_orders(norce, 4)
+
+        async def run() -> None:
+            async with norce.bulk(journal, load=FEW) as job:
+                await all_of(job.run(ids, actions.export(out)))
+
+        one_read_is_refused(sandbox)
+        if not first:
+            await run()
+            assert plan_again(journal, ["refused"]) == 1
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "replace", killed)
+            with pytest.raises(JournalError, match="killed"):
+                await run()
+        read = reads(sandbox)
+        await run()
+        assert (len(read_ids(out)), reads(sandbox)) == (3 if first else 4, read)
+        if first:
+            assert plan_again(journal, ["refused"]) == 1
+            await run()
+    assert read_ids(out) == sorted(ids)
+
+
+async def test_a_file_that_was_changed_is_kept_when_orders_are_tried_again(
+    sandbox: Sandbox, tmp_path: Path, journal: Path
+) -> None:
+    """The job replaces its own file, and no other without ``overwrite``."""
+    out = tmp_path / "orders.csv"
+    async with client_of(sandbox) as norce:
+        ids = await new_orders(norce, 3)
+
+        async def run(*, overwrite: bool = False) -> None:
+            async with norce.bulk(journal, load=FEW) as job:
+                await all_of(job.run(ids, actions.export(out, overwrite=overwrite)))
+
+        one_read_is_refused(sandbox)
+        await run()
+        put(out, "mine")
+        await run()
+        assert plan_again(journal, ["refused"]) == 1
+        with pytest.raises(ConfigurationError, match="is there already: name another file, or give overwrite=True"):
+            await run()
+        assert text(out) == "mine"
+        await run(overwrite=True)
+    assert read_ids(out) == sorted(ids)
+
+
+async def test_lines_that_were_removed_before_orders_are_tried_again(
+    sandbox: Sandbox, tmp_path: Path, journal: Path
+) -> None:
+    """The error says what can be done, and the file stays as it is."""
+    out = tmp_path / "orders.csv"
+    async with client_of(sandbox) as norce:
+        ids = await new_orders(norce, 3)
+        one_read_is_refused(sandbox)
+        for match in (
+            "",
+            r"orders\.csv\.part is shorter .* truncated, replaced or removed: put it back, or export with a new",
+        ):
+            async with norce.bulk(journal, load=FEW) as job:
+                run = job.run(ids, actions.export(out))
+                if match:
+                    with pytest.raises(JournalError, match=match):
+                        await all_of(run)
+                else:
+                    await all_of(run)
+            if not match:
+                remove(out.with_name("orders.csv.part"))
+                plan_again(journal, ["refused"])
+    assert len(read_ids(out)) == 2
+
+
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 async def test_lines_that_another_program_has_changed(
     sandbox: Sandbox, tmp_path: Path, journal: Path, ending: str, monkeypatch: pytest.MonkeyPatch
@@ -185,7 +319,7 @@ async def test_lines_that_another_program_has_changed(
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 1)
         with monkeypatch.context() as killed:
-            killed.setattr(ExportFile, "finish", ExportFile.close)
+            killed.setattr(ExportFile, "finish", not_finished)
             async with norce.bulk(journal, load=FEW) as job:
                 await all_of(job.run(ids, actions.export(out)))
         lines = tmp_path / f"orders.{ending}.part"
@@ -210,7 +344,7 @@ def test_values_that_a_table_can_not_hold(tmp_path: Path, ending: str) -> None:
     file = ExportFile(out, ending, {"half": "id", "many": "id"}, overwrite=False, raw_cells=False)
     file.open(0)
     file.append([file.line({"half": "a\ud800", "many": many})], durable=False)
-    file.finish()
+    file.finish(keep_lines=False)
     (row,) = rows_of(out)
     assert (row["half"], row["many"]) == (("a\ud800", many) if ending == "jsonl" else ("a?", str(many)))
 

@@ -18,6 +18,7 @@ from norce_order_async.bulk.journal.results import ItemResult
 from norce_order_async.bulk.journal.sqlite import SqliteStore
 from norce_order_async.cli.bulk import running
 from norce_order_async.cli.bulk.rows import OrderFile
+from tests.bulk.test_job import read_ids
 from tests.cli.inside import inside
 from tests.cli.shop import TOKEN, Shop, shop
 from tests.cli.terminal import Ran, on_terminal, piped
@@ -432,6 +433,19 @@ def test_doing_orders_twice_goes_without_a_journal(here: Shop, tmp_path: Path) -
     ran = inside("bulk", "validate", "--all", "--journal", str(tmp_path / "j"), "--duplicates", "allow", env=here.env)
     assert ran.code == 2
     assert "be used with --journal" in ran.err
+
+
+def test_refused_orders_of_an_export_are_tried_again(here: Shop, tmp_path: Path) -> None:
+    """The same file then has them too, without --force."""
+    out, ids = tmp_path / "out.csv", here.ids(4)
+    journal = str(tmp_path / "export.journal")
+    here.sandbox.faults.play({"rules": [{"fault": {"answer": 404}, "operations": ["reads"], "first": 1}]})
+    arguments = ("bulk", "export", "--from-file", _ids_file(tmp_path, ids), "--out", str(out), "--journal", journal)
+    assert inside(*arguments, env=here.env).code == 3
+    assert len(read_ids(out)) == 3
+    here.sandbox.faults.stop()
+    again = inside("bulk", "retry", journal, "--only", "refused", env=here.env)
+    assert (again.code, read_ids(out)) == (0, sorted(ids)), again.err
 
 
 def test_an_export_keeps_existing_files_and_checks_its_fields(here: Shop, tmp_path: Path) -> None:

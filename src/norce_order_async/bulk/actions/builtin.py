@@ -225,8 +225,9 @@ def export(
     """Read orders and write them to a file; with ``spread(...)``, to a folder of one file a shard.
 
     Args:
-        out: the file. It appears when every order has been read; until then its lines are in ``<name>.part``. With
-            ``spread``, a folder that all workers see under this path, new or empty; ``format`` is needed then.
+        out: the file. It appears when every order has been read; until then its lines are in ``<name>.part``. With a
+            journal these stay as long as there are orders to try again. With ``spread``, a folder that all workers see
+            under this path, new or empty; ``format`` is needed then.
         fields: columns and where they are in an order, such as ``{"total": "total.includingVat", "first":
             "cart.items.0.sku", "paid": "payments[*].amount"}``. By default, JSON Lines hold the whole order, and CSV
             and Parquet a few columns without personal data.

@@ -16,7 +16,7 @@ import io
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from importlib import import_module
 from importlib.util import find_spec
@@ -29,7 +29,7 @@ from norce_order_async import models
 from norce_order_async._json import UNREADABLE, is_list, is_mapping, read_json
 from norce_order_async.bulk.actions.base import Action, Row
 from norce_order_async.bulk.actions.cells import harmless
-from norce_order_async.bulk.actions.output import OutputFile, kept_file, named, new_file, to_disk
+from norce_order_async.bulk.actions.output import OutputFile, kept_file, named, new_file, to_disk, version_of
 from norce_order_async.checking import check_kind, mapping_of
 from norce_order_async.errors import ConfigurationError
 
@@ -192,16 +192,20 @@ class ExportFile(OutputFile[dict[str, Any]]):
         # Half a surrogate pair is no text, but the service may send it, and JSON has an escape for it.
         return (text if _is_unicode(text) else json.dumps(value)).encode() + b"\n"
 
-    def finish(self) -> None:
+    def finish(self, *, keep_lines: bool, record: Callable[[Sequence[list[int]]], None] | None = None) -> None:
         """Make the real file. Until it is there, the working file is kept, so that this can be done again."""
         self.close()
-        if self.format == "jsonl":
-            self.working.replace(self.out)
-            return
-        aside = self.out.with_name(f"{self.out.name}.new")
-        self.write(aside)
+        aside = self.working
+        if keep_lines or self.format != "jsonl":
+            aside = self.out.with_name(f"{self.out.name}.new")
+            self.write(aside)
+        if record is not None:
+            # A run may be killed before the file is moved: the one in place stays known as one of this job.
+            versions = (version_of(self.out), version_of(aside))
+            record([one for one in versions if one is not None and (one is versions[1] or one in self.made)])
         aside.replace(self.out)
-        self.working.unlink()
+        if not keep_lines:
+            self.working.unlink(missing_ok=True)
 
     def write(self, path: Path) -> int:
         """Make a file of the lines, and return their number. When it returns, the file is on disk.

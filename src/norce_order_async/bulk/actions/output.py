@@ -2,15 +2,19 @@
 
 With a journal, the length of the working file is committed together with the items whose lines it holds. A run that
 continues truncates the file to that length first, so each order is in it once, however often the job was killed.
+
+If items were refused or are unknown, the working file is kept, so that a run that tries them again can make the whole
+real file once more. The journal recognises the real files that its job made by their versions.
 """
 
 from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from stat import S_ISREG
 from typing import BinaryIO, Generic, TypeVar
 
 from norce_order_async.errors import ConfigurationError
@@ -45,6 +49,15 @@ def to_disk(file: BinaryIO) -> None:
     """Flush a file, and wait until it is on disk."""
     file.flush()
     os.fsync(file.fileno())
+
+
+def version_of(path: Path) -> list[int] | None:
+    """Return a file's size and when it was changed, in nanoseconds; None if there is no file. A link is no file."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return None
+    return [found.st_size, found.st_mtime_ns] if S_ISREG(found.st_mode) else None
 
 
 @contextmanager
@@ -84,14 +97,21 @@ class OutputFile(ABC, Generic[T_contra]):
         self.working = out.with_name(out.name + ".part")
         self._file: BinaryIO | None = None
         self.length = 0
+        self.made: Sequence[list[int]] = ()
+        """The versions of the real file that earlier runs of the job may have made; the latest is the last."""
 
     @abstractmethod
     def line(self, value: T_contra) -> bytes:
         """A value as one line of JSON, with its line end."""
 
     @abstractmethod
-    def finish(self) -> None:
-        """Make the real file of the working file."""
+    def finish(self, *, keep_lines: bool, record: Callable[[Sequence[list[int]]], None] | None = None) -> None:
+        """Make the real file of the working file.
+
+        Args:
+            keep_lines: whether the working file stays, for a run that adds to it.
+            record: called with the versions that the real file may have now, right before it is put in place.
+        """
 
     def check(self) -> None:
         """Check that the real file may be made.
@@ -102,7 +122,7 @@ class OutputFile(ABC, Generic[T_contra]):
         """
         if self.out.is_dir() and not self.out.is_symlink():
             raise ConfigurationError(f"{self.out} is a folder: name a file")
-        if not self._overwrite and os.path.lexists(self.out):
+        if not self._may_replace():
             raise OutExistsError(f"{self.out} is there already: name another file, or give overwrite=True")
 
     def is_left(self, length: int | None) -> bool:
@@ -111,7 +131,14 @@ class OutputFile(ABC, Generic[T_contra]):
         Args:
             length: the length of the lines that the journal has recorded; None if it has recorded none.
         """
-        return length is not None and self.working.is_file() and (self._overwrite or not os.path.lexists(self.out))
+        if length is None or not self.working.is_file():
+            return False
+        is_made = bool(self.made) and version_of(self.out) == self.made[-1]
+        return not is_made and self._may_replace()
+
+    def _may_replace(self) -> bool:
+        """Whether there is no real file, or one that may be replaced: the job made it, or any may be overwritten."""
+        return self._overwrite or not os.path.lexists(self.out) or version_of(self.out) in self.made
 
     def open(self, length: int) -> None:
         """Open the working file with its first ``length`` bytes.
@@ -132,7 +159,10 @@ class OutputFile(ABC, Generic[T_contra]):
 
     def _cut(self, file: BinaryIO, length: int) -> None:
         if file.seek(0, os.SEEK_END) < length:
-            raise OSError(f"{self.working} is shorter than its journal has recorded: it was truncated or replaced")
+            raise OSError(
+                f"{self.working} is shorter than its journal has recorded: it was truncated, replaced or removed: put "
+                "it back, or export with a new journal"
+            )
         file.truncate(length)
         file.seek(length)
 

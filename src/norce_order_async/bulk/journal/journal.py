@@ -18,7 +18,17 @@ from anyio import from_thread, to_thread
 from norce_order_async._json import is_mapping, mapping_or_empty
 from norce_order_async.bulk.actions.output import OutputFile
 from norce_order_async.bulk.journal.errors import JournalError, JournalMismatchError
-from norce_order_async.bulk.journal.reading import DATES, DUPLICATES, LISTED, MAX_RATE, SETTLES, SOURCE, SPOOLED, State
+from norce_order_async.bulk.journal.reading import (
+    DATES,
+    DUPLICATES,
+    LISTED,
+    MADE,
+    MAX_RATE,
+    SETTLES,
+    SOURCE,
+    SPOOLED,
+    State,
+)
 from norce_order_async.bulk.journal.samples import Sampler, samples_in
 from norce_order_async.bulk.journal.store import Change, Store
 from norce_order_async.bulk.source import Item, Items, rows_differ
@@ -246,7 +256,13 @@ class Journal:
 
     async def left_unmade(self, output: OutputFile[Any]) -> bool:
         """Whether an earlier run wrote lines for a file and ended before it made the file."""
-        return await self._in_thread(lambda: output.is_left(self._store.facts().get(SPOOLED)))
+
+        def is_left() -> bool:
+            facts = self._store.facts()
+            output.made = facts.get(MADE, ())
+            return output.is_left(facts.get(SPOOLED))
+
+        return await self._in_thread(is_left)
 
     async def use_output(self, output: OutputFile[Any]) -> None:
         """Write lines to a file from now on, from the length on that the journal has recorded."""
@@ -258,12 +274,18 @@ class Journal:
         self._output = output
 
     async def finish_output(self, output: OutputFile[Any]) -> None:
-        """Make the real file of the output's lines.
+        """Make the real file of the output's lines. They are kept if there are items that may be tried again.
 
         Raises:
             JournalError: the file can't be written. Its lines are kept, and the next run makes it.
         """
-        await self._in_thread(output.finish)
+
+        def finish() -> None:
+            counts = self._store.counts()
+            failed = bool(counts.get("refused") or counts.get("unknown"))
+            output.finish(keep_lines=failed, record=lambda versions: self._store.put_facts({MADE: versions}))
+
+        await self._in_thread(finish)
 
     async def sample(self, limiter: Limiter) -> None:
         """Record samples of the job's load from now on."""

@@ -29,6 +29,8 @@ SOURCE: Final = "source"
 LISTED: Final = "listed"
 DATES: Final = "dates"
 SPOOLED: Final = "spooled"
+MADE: Final = "made"
+"""The fact: the versions of the file that the job may have made of its lines, each as size and time of change."""
 DUPLICATES: Final = "duplicates"
 MAX_RATE: Final = "max_rate"
 """The fact: the rate that the workers of a job share."""
@@ -204,6 +206,10 @@ def _is_part(value: object) -> bool:
     return is_list(value) and len(value) == 2 and all(map(_is_count, value)) and 1 <= value[0] <= value[1]
 
 
+def _are_versions(value: object) -> bool:
+    return is_list(value) and all(is_list(one) and len(one) == 2 and all(map(_is_count, one)) for one in value)
+
+
 def _are_texts(value: object) -> bool:
     return is_list(value) and all(isinstance(one, str) for one in value)
 
@@ -229,7 +235,8 @@ _FACTS: Final[Mapping[str, Callable[[object], bool]]] = {
     DATES: _are_texts_by_name,
     LISTED: _is_flag,
     SPOOLED: _is_count,
+    MADE: _are_versions,
     DUPLICATES: _is_count,
     MAX_RATE: _is_rate_or_none,
 }
-_NEEDED: Final = tuple(name for name in _FACTS if name not in (LISTED, SPOOLED, DUPLICATES, MAX_RATE))
+_NEEDED: Final = tuple(name for name in _FACTS if name not in (LISTED, SPOOLED, MADE, DUPLICATES, MAX_RATE))

@@ -331,11 +331,12 @@ class PartFile(ExportFile):
         if left:
             raise JournalError(f"{before} is shorter than the journal says: put it back as it was, and run it again")
 
-    def finish(self) -> None:
+    def finish(self, *, keep_lines: bool, record: Callable[[Sequence[list[int]]], None] | None = None) -> None:
         """Make the part, and record it in the journal when it is on disk.
 
         Its lines are removed, unless orders were refused or are unknown: for those, the shard may be run again.
         """
+        del record  # The journal of a split job has a record of each part.
         self.close()
         with _as_journal_errors(self._store, self._folder.path):
             counts = self._store.counts()
@@ -355,7 +356,7 @@ class PartFile(ExportFile):
             except JournalLockedError:
                 self.out.unlink(missing_ok=True)
                 raise
-            if not (counts.get("refused") or counts.get("unknown")):
+            if not keep_lines:
                 self.working.unlink(missing_ok=True)
 
 

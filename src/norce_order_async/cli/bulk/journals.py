@@ -249,8 +249,6 @@ def retry(connection: Connection, path: str, only: Only, send_again: bool, how: 
         raise BadInput(f"journal {place_of(path)}: {one_line(error)}") from error
     if report.shards:
         check_spread(how)
-    if report.action == "export" and not report.shards:
-        raise BadInput("an export writes its whole file at once: run it again, with a new journal")
     _check_place(connection, report)
 
     def again() -> None:
