@@ -44,7 +44,7 @@ ORDER: dict[str, Any] = {
     "customer": {"billing": {"type": "person", "givenName": "Eva", "email": "eva@example.com"}},
 }
 SHAPES = ("nulls", "times", "enum-written", "attribute-null")
-"""Rules about the form of orders in bodies; the other rules are about callbacks."""
+"""Rules about the form of orders in bodies. The other rules are about callbacks."""
 READINGS = [
     (rule.id, reading.id)
     for rule in RULES
@@ -63,7 +63,7 @@ class World:
         sandbox.register_app("erp", self.adapter)
 
     async def order(self) -> Order:
-        """An order on which everything is registered."""
+        """Create an order on which everything is registered."""
         order = await self.norce.orders.create(cast("Any", ORDER))
         await self.adapter.ensure(order)
         return order
@@ -89,7 +89,8 @@ async def world(readings: Readings | dict[str, str] | None = None, **arguments: 
 @pytest.mark.parametrize(("rule", "reading"), READINGS)
 @pytest.mark.parametrize("version", ["v0", "v1"])
 async def test_every_body_is_read(rule: str, reading: str, version: Literal["v0", "v1"]) -> None:
-    """In both versions, under every reading: to the last member, and without a difference from the description."""
+    """Both versions of a body are read to the last member under every reading, and without a difference from the
+    description."""
     async with world({rule: reading}, version=version) as here:
         norce, told = here.norce, list[str]()
 
@@ -129,7 +130,7 @@ async def test_every_body_is_read(rule: str, reading: str, version: Literal["v0"
 
 @pytest.mark.parametrize("version", ["v0", "v1"])
 async def test_every_body_is_read_under_all_harsh_readings_together(version: Literal["v0", "v1"]) -> None:
-    """Calls that these readings let through arrive; none of them is an error."""
+    """Some calls don't arrive under these readings. None of those that arrive is an error."""
     async with world(Readings.harsh(), version=version) as here:
         told: list[str] = []
 
@@ -218,7 +219,8 @@ async def test_every_approval_is_accepted(answer: str) -> None:
 
 @pytest.mark.parametrize("answer", DENYING)
 async def test_every_denial_denies_the_change(answer: str) -> None:
-    """The change is not made because the adapter denied it, and not because its answer could not be read."""
+    """The sandbox does not make the change because the adapter denied it, and not because the answer could not be
+    read."""
     async with world(budget=0.2 if answer == "late" else 30.0) as here:
         here.adapter.hook("/attributes")(cast("Any", DENYING[answer]))
         order = await here.order()

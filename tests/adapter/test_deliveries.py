@@ -17,7 +17,7 @@ SEEN_WITHIN = 24 * 3600.0
 
 
 class Handler:
-    """Counts its calls, waits for ``go`` and fails as long as ``fails`` is set."""
+    """A handler that counts its calls, waits for ``go`` and fails for its first ``fails`` calls."""
 
     def __init__(self, *, fails: int = 0, waits: bool = False) -> None:
         self.calls = 0
@@ -36,8 +36,7 @@ class Handler:
 
 
 def test_twins_have_one_key() -> None:
-    """The order of members and white space make no difference; if a member is given twice, the one that is read
-    counts."""
+    """The order of members and white space make no difference. If a member is given twice, the last one counts."""
     key = delivery(b'{"id": "o_1", "cart": {"total": 125.0}}').key
     assert delivery(b'{"cart":{"total":125.0},"id":"o_1"}\n').key == key
     assert delivery(b'{"cart":{"total":1},"cart":{"total":125.0},"id":"o_1"}').key == key
@@ -61,18 +60,18 @@ def test_twins_have_one_key() -> None:
     ],
 )
 def test_a_delivery_that_differs_in_anything_is_not_a_twin(other: Delivery) -> None:
-    """Also if the same letters are cut differently, and if the body is not JSON."""
+    """That holds if the same letters are divided differently between members, and if the body is not JSON."""
     assert other.key != delivery(b'{"id": "o_1", "cart": {"total": 125.0}}').key
 
 
 def test_the_key_is_the_same_in_every_version_and_on_every_machine() -> None:
-    """Databases hold it: a change of its form would make the adapter handle everything in them again."""
+    """Databases hold keys. If their form changed, the adapter would handle everything in them again."""
     body = b'{"id":"o_1","price":1e16,"small":1e-7,"long":12345678901234567890,"name":"\xc3\xa5","none":NaN}'
     assert delivery(body).key == "4f6d19691c18479d4b13b365bd7dc2c613ccde7ef8139bdb59de7c30d2c81b2e"
 
 
 def test_a_body_that_was_read_already_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The key is the same."""
+    """Data that was read before gives the same delivery."""
     body = b'{"id":"o_1","lastModified":"2026-03-01T12:00:00Z"}'
     read = delivery(body)
     monkeypatch.setattr(deliveries, "read_json", None)
@@ -81,7 +80,7 @@ def test_a_body_that_was_read_already_is_not_read_again(monkeypatch: pytest.Monk
 
 
 def test_the_repr_shows_no_personal_data() -> None:
-    """Neither does the repr of a pickled copy."""
+    """A delivery can be pickled."""
     secret = delivery({"customer": {"email": "eva@example.com"}})
     assert repr(secret) == "<Delivery /cart of order o_1>"
     assert pickle.loads(pickle.dumps(secret)) == secret
@@ -98,7 +97,7 @@ def test_the_repr_shows_no_personal_data() -> None:
     ],
 )
 def test_the_time_of_change_is_read_from_the_body(text: str, moment: datetime | None) -> None:
-    """In UTC, or not at all."""
+    """The time is in UTC. A text that is no time gives none."""
     assert delivery(modified=text).modified == moment
 
 
@@ -110,7 +109,7 @@ def test_a_body_without_it_has_no_time_of_change(body: bytes) -> None:
 
 @pytest.mark.anyio
 async def test_a_delivery_is_handled_once() -> None:
-    """And another delivery is not taken for its twin."""
+    """Another delivery is not taken for its twin."""
     seen, handler = SeenDeliveries(), Handler()
     assert await seen.once(delivery(), handler) == "handled"
     assert await seen.once(delivery(), handler) == "twin"
@@ -131,7 +130,7 @@ async def test_after_a_failure_it_is_handled_again() -> None:
 @pytest.mark.anyio
 @pytest.mark.parametrize("fails", [0, 1])
 async def test_a_twin_waits_for_the_one_in_progress_and_ends_as_it_does(fails: int) -> None:
-    """It is not handled itself, whether that succeeds or fails."""
+    """The twin is not handled itself, whether the first one succeeds or fails."""
     seen, handler, ends = SeenDeliveries(), Handler(fails=fails, waits=True), list[str]()
 
     async def arrives() -> None:
@@ -155,7 +154,7 @@ async def test_a_twin_waits_for_the_one_in_progress_and_ends_as_it_does(fails: i
 @pytest.mark.every_loop
 @pytest.mark.anyio
 async def test_a_twin_takes_over_from_one_that_is_cancelled() -> None:
-    """Then there is no result that the twin could share."""
+    """A cancelled delivery has no result that a twin could share."""
     seen, handler, ends = SeenDeliveries(), Handler(waits=True), list[str]()
 
     async def arrives(scope: anyio.CancelScope) -> None:
@@ -178,7 +177,7 @@ async def test_a_twin_takes_over_from_one_that_is_cancelled() -> None:
 
 @pytest.mark.anyio
 async def test_a_handled_delivery_is_known_for_a_day() -> None:
-    """From the end of its handling, and not a second longer."""
+    """The day begins when the delivery was handled."""
     clock, handler = FakeClock(), Handler()
     seen = SeenDeliveries(clock=clock)
     await seen.once(delivery(), handler)
@@ -190,7 +189,7 @@ async def test_a_handled_delivery_is_known_for_a_day() -> None:
 
 @pytest.mark.anyio
 async def test_no_more_than_the_window_is_kept() -> None:
-    """The oldest is forgotten first, and handled when it comes again."""
+    """The oldest delivery is forgotten first, and handled when it comes again."""
     seen, handler = SeenDeliveries(keys=3), Handler()
     for number in range(5):
         assert await seen.once(delivery(order_id=f"o_{number}"), handler) == "handled"
@@ -201,7 +200,7 @@ async def test_no_more_than_the_window_is_kept() -> None:
 
 @pytest.mark.anyio
 async def test_an_older_change_than_a_handled_one_is_stale() -> None:
-    """By the order's own time of change; only handled changes count, and only for this order."""
+    """The order's own time of change decides. Only handled changes count, and only those of this order and adapter."""
     seen, handler = SeenDeliveries(), Handler()
     early, late = delivery(modified="2026-03-01T12:00:00Z"), delivery(modified="2026-03-01T12:00:01Z")
     assert not seen.is_stale(early)
@@ -221,7 +220,7 @@ async def test_an_older_change_than_a_handled_one_is_stale() -> None:
 
 @pytest.mark.anyio
 async def test_newest_changes_are_kept_of_a_bounded_number_of_orders() -> None:
-    """The orders that were handled last; no other order is ever stale."""
+    """They are kept of the orders that were handled last. No other order is ever stale."""
     seen, handler = SeenDeliveries(keys=2), Handler()
     for number in range(4):
         await seen.once(delivery(order_id=f"o_{number}", modified="2026-03-01T12:00:01Z"), handler)

@@ -1,4 +1,4 @@
-"""``norce-order adapter dev`` as a process: it shows calls, reloads code, and prints no secret."""
+"""``norce-order adapter dev`` as a process shows calls, reloads code, and prints no secret."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def running(folder: Path, *options: str) -> Generator[Program]:
 
 
 def until(process: Program, found: str) -> str:
-    """Its output up to a line that contains this."""
+    """Read the output up to a line that contains this. Returns what was read."""
     assert process.stdout is not None
     said = ""
     for line in process.stdout:
@@ -101,7 +101,7 @@ def test_the_walk_shows_caller_and_callee(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("colourless", [False, True], ids=["colours", "NO_COLOR"])
 def test_on_a_narrow_terminal_its_commands_can_be_copied(tmp_path: Path, colourless: bool) -> None:
-    """Each stays one line, as do the calls; with NO_COLOR nothing is coloured."""
+    """Each command stays one line, and so do the calls. With NO_COLOR nothing is coloured."""
     tmp_path.joinpath("erp.py").write_text(PROGRAM)
     env = {"NORCE_SANDBOX_CALLBACK_TOKEN": BEARER, "PYTHONPATH": str(tmp_path)}
     env |= {"NO_COLOR": "1"} if colourless else {}

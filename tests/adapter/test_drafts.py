@@ -1,7 +1,7 @@
-"""Edits of a draft become a patch that makes the same edits: over random orders and random edits.
+"""Edits of a draft become a patch that makes the same edits, for random orders and random edits.
 
-Each edit is made twice: to the draft's models, and by hand to the JSON data. The patch, applied to the order as it was
-proposed, must give the latter.
+Each edit is made twice: to the draft's models, and by hand to the JSON data. Applied to the proposed order, the patch must
+give that data.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ _orders = _object(
 
 
 class Edit:
-    """One change, to the models and to the data."""
+    """One change that can be made to the models and to the data."""
 
     def __init__(self, name: str, to_draft: Callable[[Any], Any], to_data: Callable[[Json], Any]) -> None:
         self.name, self.to_draft, self.to_data = name, to_draft, to_data
@@ -75,7 +75,7 @@ class Edit:
 
 
 def _within(data: Json, *path: str) -> Json:
-    """An object in the data, made where there is none."""
+    """An object in the data. It is added if it is missing."""
     for name in path:
         if not isinstance(data.get(name), dict):
             data[name] = {}
@@ -185,7 +185,7 @@ _edits = st.one_of(
 
 
 def _without_empty(before: Any, data: Any) -> Any:
-    """The data without containers that a test made, that stayed empty, and that were not there before."""
+    """The data without containers that a test added and that stayed empty."""
     if not isinstance(data, dict):
         return data
     known: Json = cast("Json", before) if isinstance(before, dict) else {}
@@ -203,7 +203,7 @@ _CONTAINERS = {"customer", "billing", "attributes", "payments", "cart", "items"}
 
 
 def _fits(order: Json) -> bool:
-    """Whether the parts that are edited are as described; other tests are about unusual ones."""
+    """Whether the parts that are edited are as described. Other tests are about unusual ones."""
 
     def is_kind(value: Any, kind: Any) -> bool:
         return value is None or isinstance(value, kind)
@@ -240,7 +240,7 @@ def test_the_patch_makes_the_edits(order: Json, edits: list[Edit]) -> None:
         assert operation["path"].split("/")[1] in PARTS
     expected = _without_empty(order, edited)
     if order.get("reference", 0) is None:
-        # Reads as None, and so None in the draft is no edit.
+        # A null reads as None, so None in the draft is no edit.
         expected.setdefault("reference", None)
     assert same(applied(found, order), expected), (found, expected)
     if same(expected, order):
@@ -250,8 +250,8 @@ def test_the_patch_makes_the_edits(order: Json, edits: list[Edit]) -> None:
 @settings(deadline=None, max_examples=examples(50, soak=150))
 @given(_orders)
 def test_without_edits_there_is_no_patch_for_any_order(order: Json) -> None:
-    """Words in another case, unknown members, nulls, values of a wrong kind: none is an edit, even after everything was
-    read."""
+    """Words in another case, unknown members, nulls and values of a wrong kind are no edits, even after everything
+    was read."""
     draft = Draft(deepcopy(order))
     repr(draft.order)
     assert draft.operations(None) == []
@@ -278,7 +278,7 @@ def test_nothing_outside_of_the_target_is_changed(order: Json, edits: list[Edit]
 @settings(deadline=None, max_examples=examples(50, soak=150))
 @given(_orders, _orders)
 def test_any_two_orders_have_a_patch(one: Json, other: Json) -> None:
-    """If the library's patch is wrong, our own comparison makes it."""
+    """If the library's patch is wrong, our own comparison makes one."""
     allowed = {name: value for name, value in other.items() if name in PARTS}
     rest = {name: value for name, value in one.items() if name not in PARTS}
     after = {**rest, **allowed}
@@ -349,7 +349,7 @@ def test_a_model_in_place_of_a_list_is_an_error_of_the_handler() -> None:
 
 
 def test_a_list_with_unreadable_entries_is_kept_whole() -> None:
-    """The draft has only the other entries; sent back, it would remove these."""
+    """The draft has only the other entries. A patch from it would remove the unreadable ones."""
     order: Json = {"id": "o1", "payments": [{"id": "p1", "amount": 1}, "odd"], "cart": {"items": ["odd", {"sku": "a"}]}}
     draft = Draft(deepcopy(order))
     draft.order.reference = "r"

@@ -1,4 +1,4 @@
-"""The answers of a hook: approval, denial, edits; and it denies if it can't answer."""
+"""A hook answers with an approval, a denial or edits, and denies if it can't answer."""
 
 from __future__ import annotations
 
@@ -227,7 +227,7 @@ def test_a_handler_must_be_async(adapter: Adapter) -> None:
 
 
 async def test_ten_thousand_at_once_are_all_answered(in_real_time: Callable[..., Adapter]) -> None:
-    """At most the allowed number of handlers runs; the other calls are denied without waiting."""
+    """At most the allowed number of handlers runs. The other calls are denied without waiting."""
     adapter = in_real_time(max_concurrent=50, budget=600)
     go = anyio.Event()
     running = most = 0
@@ -255,7 +255,7 @@ async def test_ten_thousand_at_once_are_all_answered(in_real_time: Callable[...,
 
 
 async def test_the_budget_counts_from_the_arrival_of_the_call(adapter: Adapter, clock: FakeClock) -> None:
-    """The time that the body takes counts, too."""
+    """The time that the body takes to arrive counts too."""
     ran: list[str] = []
 
     @adapter.hook("/state")

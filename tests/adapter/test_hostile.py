@@ -1,5 +1,5 @@
-"""Callers other than the service, over a socket: none of them reaches a handler or sees a secret, and all are
-counted."""
+"""Callers other than the service call an adapter over a socket. None of them reaches a handler or sees a secret, and
+all are counted."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ HEADERS = (
 
 @dataclass
 class Victim:
-    """An adapter behind a server, and which of its handlers ran."""
+    """An adapter behind a server, and a record of the handlers that ran."""
 
     adapter: Adapter
     address: tuple[str, int]
@@ -59,7 +59,8 @@ class Victim:
         length: bool = True,
         finish: bool = True,
     ) -> tuple[int, bytes]:
-        """Status and body of the answer to bytes on a connection; status 0 if it was closed without one."""
+        """Send bytes on a connection. Returns the status and body of the answer, or status 0 if the connection was
+        closed without one."""
         head = f"{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n"
         head += "".join(f"{name}: {value}\r\n" for name, value in headers)
         head += f"content-length: {len(body)}\r\n\r\n" if length else "transfer-encoding: chunked\r\n\r\n"
@@ -112,7 +113,7 @@ def served(request: pytest.FixtureRequest) -> Generator[Victim]:
 
 @pytest.fixture
 def victim(served: Victim, caplog: pytest.LogCaptureFixture) -> Iterator[Victim]:
-    """After each test, no log holds a secret."""
+    """An adapter of whose secrets no log may hold one after a test."""
     served.ran.clear()
     with caplog.at_level(logging.DEBUG):
         yield served
@@ -121,7 +122,7 @@ def victim(served: Victim, caplog: pytest.LogCaptureFixture) -> Iterator[Victim]
 
 
 def refused(victim: Victim, reason: str, *arguments: Any, status: int, **named: Any) -> None:
-    """Demands a refusal that is counted, reveals nothing and reaches no handler."""
+    """Demand a refusal that is counted, reveals nothing and reaches no handler."""
     before = dict(victim.adapter.counts)
     got, answer = victim.ask(*arguments, **named)
     assert got == status, answer
@@ -260,7 +261,7 @@ def test_an_id_that_leaves_its_segment_is_not_found(victim: Victim, order: str) 
 
 
 def test_a_validation_whose_placeholder_was_not_filled_in_has_no_order(victim: Victim) -> None:
-    """Hooks and notifications find the id in the body instead, and count that as a difference from the description."""
+    """A hook and a notification find the id in the body instead."""
     refused(victim, "id", victim.path("validation", "%7Border_id%7D"), b"", status=400)
     assert victim.ask(victim.path("hook", "%7Border_id%7D"))[0] == 200
     assert victim.ran == ["/state"]

@@ -1,4 +1,4 @@
-"""Notifications: answered after the handler or from an inbox, once for twins, and marked if stale."""
+"""Notifications are answered after the handler or from an inbox, once for twins, and marked if they are stale."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.anyio
 
 
 class ListInbox:
-    """An inbox in memory that hands out each entry once, and keeps the errors of the handler."""
+    """An inbox in memory that hands out each entry once and records the errors of the handler."""
 
     def __init__(self) -> None:
         self.stored: list[Delivery] = []
@@ -279,7 +279,7 @@ async def test_the_lifespan_opens_and_closes(make: Callable[..., Adapter]) -> No
 async def test_a_notification_in_a_file_is_handled_by_the_next_process(
     in_real_time: Callable[..., Adapter], tmp_path: Path
 ) -> None:
-    """The first one ends while its handler runs; the next one handles the notification."""
+    """The first adapter ends while its handler runs. The next one handles the notification."""
     started, done = anyio.Event(), anyio.Event()
     handled: list[tuple[str, int]] = []
 
@@ -326,7 +326,7 @@ async def test_a_start_that_fails_is_reported_to_the_server(make: Callable[..., 
 
 
 async def test_a_failing_inbox_is_started_again(make: Callable[..., Adapter], clock: FakeClock) -> None:
-    """Whatever it raises, the program that mounts the adapter continues."""
+    """The adapter continues whatever error the inbox raises."""
     handled = anyio.Event()
 
     failures: list[Exception] = [InboxError("the disk is full"), RuntimeError("a fault of ours")]

@@ -1,4 +1,4 @@
-"""The arguments of an adapter, and those that it refuses; the contents of its calls; validations; its texts."""
+"""An adapter's arguments and those that it refuses, the contents of its calls, its validations and its texts."""
 
 from __future__ import annotations
 

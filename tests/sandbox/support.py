@@ -1,4 +1,4 @@
-"""A caller for tests: sends to the sandbox, and checks every answer against the description."""
+"""A caller for tests that sends to the sandbox and checks every answer against the description."""
 
 import json
 import re
@@ -26,7 +26,7 @@ rule = pytest.mark.rule
 
 
 class Api:
-    """Calls in the words of the tests; `ok` demands success and returns the body."""
+    """Calls that tests make. `ok` demands success and returns the body."""
 
     def __init__(self, sandbox: Sandbox, merchant: str = "acme", channel: str = "se") -> None:
         self.sandbox = sandbox
@@ -88,7 +88,7 @@ class Api:
 
 
 def conforms(method: str, path: str, response: httpx.Response) -> None:
-    """Demand an answer that the description has for this operation, down to each member."""
+    """Check that the description has such an answer for this operation, down to each member."""
     operation = operation_of(method, path)
     if operation is None or response.status_code in (405, 413):
         assert response.json().keys() == {"code", "message"}
@@ -109,7 +109,7 @@ def conforms(method: str, path: str, response: httpx.Response) -> None:
 
 
 def operation_of(method: str, path: str) -> Json | None:
-    """The operation of the description; None without one."""
+    """The operation of the description, or None if it has none."""
     for template, item in DOCUMENT["paths"].items():
         if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), API + path):
             found: Json | None = item.get(method.lower())
@@ -163,5 +163,5 @@ def _check(value: Any, schema: Json, path: str) -> None:
 
 
 def _is(value: Any, kind: type) -> bool:
-    """Like isinstance, without narrowing the type to a list or dict of unknown things."""
+    """Check a type like isinstance, without narrowing it to a list or dict of unknown things."""
     return isinstance(value, kind)

@@ -1,4 +1,4 @@
-"""The state as a whole: through the admin endpoints, and by the sandbox's methods."""
+"""The admin endpoints and the sandbox's methods read and change its whole state."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -89,7 +89,7 @@ async def test_the_clock_is_moved(admin: httpx.AsyncClient, api: Api, clock: Man
 
 
 async def test_the_clock_is_not_moved_beyond_what_can_be_written(admin: httpx.AsyncClient, clock: ManualClock) -> None:
-    """However often it is moved; the answer reports it."""
+    """The clock was moved several times before. The answer reports the limit, and the clock stays."""
     for year in (4000, 6500, 8990):
         clock.advance((datetime(year, 1, 1, tzinfo=UTC) - clock.now()).total_seconds())
     refused = await admin.post("/clock", json={"seconds": 20 * 366 * 86_400})
@@ -192,7 +192,7 @@ async def test_an_impossible_request_is_reported(admin: httpx.AsyncClient, endpo
 
 
 async def test_deliveries_are_listed_and_sent_again(admin: httpx.AsyncClient, api: Api, sandbox: Sandbox) -> None:
-    """Without the order that they hold; an unknown id is reported."""
+    """They can be listed by order. An unknown id is reported."""
     path = await api.order()
     other = await api.order()
     for order in (path, other):

@@ -1,7 +1,7 @@
-"""The page about curl: its commands, run by a shell against a sandbox, print what the page says.
+"""The commands on the page about curl print what the page says, when a shell runs them against a sandbox.
 
-Whoever sends is a stranger to the client: the real `curl` where there is one, and in any case a stand-in that
-understands the page's options and sends through the standard library. The commands that a test breaks must show.
+The sender shares nothing with the client. It is the real `curl` where there is one, and in any case a stand-in that
+understands the page's options and sends through the standard library. A test also breaks commands and must notice it.
 """
 
 import http.client
@@ -70,7 +70,7 @@ def curl() -> str:
 
 
 def run(commands: str, sandbox: Sandbox, path: str) -> list[str]:
-    """The lines that the commands print."""
+    """Run the commands. Returns the lines that they print."""
     done = subprocess.run(
         ["bash", "-c", commands.replace(SERVED_AT, sandbox.base_url)],
         env={"PATH": path},
@@ -123,7 +123,7 @@ def test_the_walk_prints_what_the_page_says(sender: str, request: pytest.Fixture
 
 
 def read_order(sandbox: Sandbox) -> dict[str, Any]:
-    """The only order, through the standard library."""
+    """Read the only order through the standard library."""
     parts = urlsplit(sandbox.base_url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)
     headers = {"authorization": f"Bearer {sandbox.token}", "x-merchant": "demo", "x-channel": "se"}
@@ -146,7 +146,7 @@ def read_order(sandbox: Sandbox) -> dict[str, Any]:
     ],
 )
 def test_a_broken_command_is_noticed(right: str, wrong: str, request: pytest.FixtureRequest) -> None:
-    """Otherwise the page could be wrong unnoticed."""
+    """Otherwise an error on the page could go unnoticed."""
     path: str = request.getfixturevalue("curl" if shutil.which("curl") else "stand_in")
     assert right in COMMANDS
     with Sandbox(token="sandbox-token", seed=7) as sandbox:

@@ -1,4 +1,4 @@
-"""Compiling checks from a description: references, merged schemas, both spellings of null."""
+"""Checks are compiled from a description: references, merged schemas, both spellings of null."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from norce_order_async.sandbox.schema import Description, Invalid
 
 
 def check(schema: dict[str, Any], value: Any, **schemas: Any) -> Any:
-    """The value as the body of an operation with this schema."""
+    """Check a value as the body of an operation with this schema."""
     content = {"application/json": {"schema": schema}}
     operation = {"operationId": "Try", "requestBody": {"$ref": "#/components/requestBodies/Try"}}
     document: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""The rules as a list, and the sandbox as a program that shares nothing with the client."""
+"""The rules are a complete list, and the sandbox is a program that shares nothing with the client."""
 
 import ast
 import re

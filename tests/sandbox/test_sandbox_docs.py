@@ -1,7 +1,7 @@
-"""The pages about the sandbox and its readings: plans can be played, and faults, rules and readings are those of the
-sandbox.
+"""The pages about the sandbox and its readings are true: plans can be played, and faults, rules and readings are those
+of the sandbox.
 
-Their programs are run by ``tests/docs``. Run as a program, this writes faults, rules and readings into the pages.
+``tests/docs`` runs their programs. Run as a program, this module writes faults, rules and readings into the pages.
 """
 
 import dataclasses
@@ -84,7 +84,7 @@ def test_every_reading_is_listed_with_what_a_caller_notices() -> None:
 
 
 def test_the_file_of_readings_can_be_loaded(tmp_path: Path) -> None:
-    """As on the page, with the certainty that the page names."""
+    """Its rules have the certainty that the page names."""
     (code,) = re.findall(r"^```yaml\n(.*?)^```$", READINGS_PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
     file = tmp_path / "readings.yaml"
     file.write_text(code, "utf-8")

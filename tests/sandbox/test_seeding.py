@@ -1,4 +1,4 @@
-"""Seeded orders: valid, spread, invented, and the same again for the same seed."""
+"""Seeded orders are valid, spread and invented, and the same seed makes the same ones."""
 
 import json
 from collections import Counter
@@ -14,7 +14,7 @@ from .support import Api
 
 
 def store_of(sandbox: Sandbox) -> Store:
-    """A copy to read from."""
+    """A copy of the sandbox's store to read from."""
     store = Store()
     store.restore(sandbox.snapshot())
     return store
@@ -33,7 +33,8 @@ def documents(sandbox: Sandbox, merchant: str = "demo") -> list[dict[str, Any]]:
 
 @pytest.mark.anyio
 async def test_the_orders_are_like_those_of_the_service(clock: ManualClock) -> None:
-    """They follow the description (`Api` checks it), add up, and their histories are past and in order."""
+    """They follow the description, which `Api` checks. They add up, and their histories are in the past and in
+    order."""
     sandbox = Sandbox(seed=7, clock=clock)
     sandbox.seed_orders(300, merchant="acme")
     assert len(sandbox.effects) == len(sandbox.requests) == 0

@@ -1,4 +1,4 @@
-"""The sandbox over a socket: entered, called, left, with nothing remaining."""
+"""The sandbox is entered, called over a socket and left, and nothing remains."""
 
 import contextlib
 import gc
@@ -30,7 +30,7 @@ HEADERS = {"authorization": f"Bearer {TOKEN}", "x-merchant": "acme", "x-channel"
 
 
 def ask(base_url: str, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-    """One request through the standard library, on a connection of its own."""
+    """Send one request through the standard library, on a connection of its own."""
     parts = urlsplit(base_url)
     assert parts.hostname is not None
     connection = http.client.HTTPConnection(parts.hostname, parts.port)
@@ -55,7 +55,7 @@ _BEFORE: set[threading.Thread] = set()
 
 @pytest.fixture(autouse=True)
 def _threads_before() -> None:  # pyright: ignore[reportUnusedFunction]
-    """Other tests in this process may share a sandbox that is running."""
+    """Record the threads that run before the test, because other tests may share a running sandbox."""
     _BEFORE.clear()
     _BEFORE.update(threading.enumerate())
 
@@ -115,7 +115,7 @@ async def test_leaving_while_cancelled_still_stops_the_server() -> None:
 
 
 def test_answers_are_not_delayed() -> None:
-    """Without TCP_NODELAY each answer on a kept connection waits 40 ms for the client's acknowledgement."""
+    """Without TCP_NODELAY each answer on a kept connection would wait 40 ms for the client's acknowledgement."""
     with Sandbox(token=TOKEN) as sandbox:
         connection = http.client.HTTPConnection("127.0.0.1", urlsplit(sandbox.base_url).port or 0)
         connection.request("GET", "/")
@@ -127,7 +127,7 @@ def test_answers_are_not_delayed() -> None:
 
 
 def open_sockets() -> list[socket.socket]:
-    """Connected ones of this process."""
+    """The connected sockets of this process."""
     found = [one for one in gc.get_objects() if isinstance(one, socket.socket) and one.fileno() >= 0]
     connected: list[socket.socket] = []
     for one in found:
@@ -152,7 +152,8 @@ def test_leaving_does_not_wait_for_an_idle_connection() -> None:
 
 
 def test_leaving_does_not_wait_for_a_poll() -> None:
-    """The fastest of several stops: a busy machine may delay one of them, a poll of a tenth of a second delays all."""
+    """The fastest of several stops counts. A busy machine may delay one of them, while a poll of a tenth of a second
+    would delay all."""
     took = [1.0]
     while min(took) > 0.09 and len(took) < 20:
         with Sandbox(token=TOKEN) as sandbox:
@@ -258,7 +259,7 @@ def test_without_the_extra_the_error_says_what_to_install(missing: str, monkeypa
 
 @pytest.mark.anyio
 async def test_lifespan_is_answered() -> None:
-    """Any ASGI server can run the application, also one that demands lifespan."""
+    """An ASGI server that demands lifespan can run the application."""
     sent: list[str] = []
     messages = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
 
@@ -290,7 +291,7 @@ async def test_a_request_that_is_never_finished_has_no_effect() -> None:
 
 
 def test_a_shell_starts_and_stops_it() -> None:
-    """Without a block; its logs can still be read, and it can be started again."""
+    """A sandbox works without a ``with`` block. Its logs can be read after a stop, and it can be started again."""
     sandbox = Sandbox(token=TOKEN).start()
     headers = {"authorization": f"Bearer {sandbox.token}", "x-merchant": "acme", "x-channel": "se"}
     assert (
@@ -307,7 +308,7 @@ def test_a_shell_starts_and_stops_it() -> None:
 
 
 def asked(sandbox: Sandbox, path: str, **headers: str) -> int:
-    """The status of a request with these headers, whatever its address would have them be."""
+    """The status of a request that has these headers, even where its address would give others."""
     parts = urlsplit(sandbox.base_url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port)
     connection.putrequest("GET", path, skip_host="host" in headers)
@@ -349,7 +350,7 @@ LIST = "/checkout/order/api/v0/checkout/orders"
     ],
 )
 def test_only_requests_for_this_server_are_answered(path: str, host: str, served_as: list[str], status: int) -> None:
-    """A name that an outsider has pointed to this machine is refused, even with the right token."""
+    """An outsider may point a name to this machine. A request for that name is refused, even with the right token."""
     with Sandbox(token=TOKEN, served_as=served_as) as sandbox:
         assert asked(sandbox, path, host=host) == status
 
@@ -365,7 +366,7 @@ def test_only_requests_for_this_server_are_answered(path: str, host: str, served
     ],
 )
 def test_a_page_from_another_host_is_refused(origin: str, status: int) -> None:
-    """Even with the right token."""
+    """The right token does not change that."""
     with Sandbox(token=TOKEN) as sandbox:
         assert asked(sandbox, LIST, origin=origin) == status
         assert asked(sandbox, "/__sandbox/clock", origin=origin) == status
@@ -373,7 +374,7 @@ def test_a_page_from_another_host_is_refused(origin: str, status: int) -> None:
 
 
 def test_a_token_is_made_unless_given() -> None:
-    """One for each sandbox, which can't be guessed."""
+    """Each sandbox has another token, which can't be guessed."""
     first, second = Sandbox(), Sandbox()
     assert first.token != second.token
     assert len(first.token) >= 32

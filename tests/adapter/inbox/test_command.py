@@ -1,4 +1,4 @@
-"""``norce-order inbox``: shows what an adapter has stored, from outside."""
+"""``norce-order inbox`` shows and changes what an adapter has stored."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def _fill(place: Place) -> None:
 
 
 def test_it_lists_what_is_not_handled(place: Place) -> None:
-    """In a table, with the counts of all below, and nothing of their content."""
+    """It prints a table and the counts of all states below, and nothing of the contents."""
     ran = inside("inbox", "list", place.address)
     assert (ran.code, ran.err) == (0, "")
     lines = [line.split() for line in ran.out.splitlines()]
@@ -52,7 +52,7 @@ def test_it_lists_what_is_not_handled(place: Place) -> None:
 
 @pytest.mark.parametrize("form", ["--json", "--jsonl"])
 def test_for_machines_it_lists_all_members(place: Place, form: str) -> None:
-    """As one array, or a line each; those without a value are null."""
+    """It prints one array, or a line for each entry. Members without a value are null."""
     ran = inside("inbox", "list", place.address, form, "--state", "dead")
     found: Any = json.loads(ran.out) if form == "--json" else [json.loads(line) for line in ran.out.splitlines()]
     (entry,) = found
@@ -94,14 +94,13 @@ def test_as_csv_with_the_columns_that_were_asked_for(place: Place) -> None:
 
 
 def test_an_empty_inbox_is_an_empty_array_and_for_people_the_counts(place: Place) -> None:
-    """Both forms end without an error."""
     assert inside("inbox", "list", place.address, "--state", "working", "--json").out == "[]\n"
     ran = inside("inbox", "list", place.address, "--state", "working")
     assert ran.out == "1 waiting, 0 working, 1 dead, 1 handled\n"
 
 
 def test_a_long_list_is_cut_for_people(tmp_path: Path) -> None:
-    """And not for machines."""
+    """A list for machines has all entries."""
     path = tmp_path / "long.inbox"
 
     async def fill() -> None:
@@ -117,7 +116,7 @@ def test_a_long_list_is_cut_for_people(tmp_path: Path) -> None:
 
 
 def test_retry_and_drop(place: Place) -> None:
-    """Each prints what it did with each entry; the exit code is 1 if it could not do it with one."""
+    """Each prints what it did with each entry. The exit code is 1 if it could not do it with one of them."""
     ran = inside("inbox", "retry", place.address, "1", "2", "9")
     assert (ran.code, ran.out.splitlines()) == (
         1,
@@ -132,7 +131,7 @@ def test_retry_and_drop(place: Place) -> None:
 
 
 def test_a_file_that_is_not_an_inbox(tmp_path: Path) -> None:
-    """The command leaves it as it is, and makes no inbox."""
+    """The command leaves it as it is, and creates no inbox."""
     missing, other = tmp_path / "missing", tmp_path / "other"
     other.write_text("notes")
     assert inside("inbox", "list", str(missing)).code == 2
@@ -146,7 +145,6 @@ def test_a_file_that_is_not_an_inbox(tmp_path: Path) -> None:
 
 @pytest.mark.slow(group="postgres")
 def test_a_database_that_is_away_is_a_line_without_the_password(postgres: str) -> None:
-    """An error of one line, and not a traceback."""
     for address in (postgres.replace("test_", "none_"), postgres.replace(PASSWORD, f"{PASSWORD}x")):
         ran = inside("inbox", "list", address)
         assert ran.code == 2

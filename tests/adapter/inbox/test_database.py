@@ -1,4 +1,4 @@
-"""An inbox in PostgreSQL: several processes work on it, and the database may be away."""
+"""Several processes work on an inbox in PostgreSQL, and the database may be away."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def server() -> Iterator[PostgresServer]:
 
 
 async def test_several_open_an_empty_database_at_once(place: InPostgres) -> None:
-    """One of them makes the table."""
+    """All of them can use the table."""
 
     async def opens() -> None:
         async with place.inbox() as inbox:
@@ -65,7 +65,7 @@ async def test_several_work_on_one_inbox(place: InPostgres) -> None:
 
 
 async def test_twins_that_several_processes_store_at_once_are_stored_once(place: InPostgres) -> None:
-    """In any order, and without a deadlock."""
+    """They arrive in opposite orders, which must not lead to a deadlock."""
     stored: list[bool] = []
     async with place.inbox() as first, place.inbox() as second:
 
@@ -95,7 +95,7 @@ async def test_an_entry_that_a_dead_process_had_taken_is_handled_when_its_lease_
 
 
 async def test_a_handler_that_takes_longer_than_the_lease_keeps_its_entry(place: InPostgres) -> None:
-    """It is renewed as long as the process lives."""
+    """The process renews its lease for as long as it lives."""
     worker, other, go = Worker(), Worker(), anyio.Event()
     worker.gate = lambda taken: go
     async with place.inbox(lease=1.0) as inbox, place.inbox() as second, anyio.create_task_group() as group:
@@ -114,7 +114,7 @@ async def test_a_handler_that_takes_longer_than_the_lease_keeps_its_entry(place:
 
 
 async def test_the_database_is_restarted_while_a_handler_runs(server: PostgresServer) -> None:
-    """Nothing is stored or taken meanwhile; the handler continues, and its end is recorded afterwards."""
+    """Nothing is stored or taken meanwhile. The handler continues, and its end is recorded afterwards."""
     place = InPostgres(server.dsn())
     worker, go = Worker(), anyio.Event()
     worker.gate = lambda taken: go
@@ -156,7 +156,7 @@ async def test_a_handler_is_cancelled_before_its_entry_may_be_taken(server: Post
 
 
 async def test_connections_that_are_cut_are_opened_again(place: InPostgres) -> None:
-    """Without an error: the statement is sent again."""
+    """There is no error, because the inbox sends the statement again."""
     async with place.inbox() as inbox:
         for number in range(3):
             place.query(
@@ -169,7 +169,7 @@ async def test_connections_that_are_cut_are_opened_again(place: InPostgres) -> N
 
 @pytest.mark.parametrize("comment", ["'Notifications of adapters, norce-order-async, format 9'", "NULL"])
 async def test_another_table_of_this_name_is_left_as_it_is(place: InPostgres, comment: str) -> None:
-    """One of another version, and one of something else."""
+    """The table has another version of the format, or belongs to another program."""
     place.query("CREATE TABLE norce_inbox (mine text)")
     place.query(f"COMMENT ON TABLE norce_inbox IS {comment}")
     with pytest.raises(InboxError, match=r"format 9, and|of something else"):
@@ -195,7 +195,7 @@ async def test_a_role_that_may_create_nothing_uses_an_existing_table(place: InPo
 async def test_an_entry_is_on_disk_even_if_the_database_would_not_wait(
     place: InPostgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A database can be configured to answer before data is on disk."""
+    """A database can be configured to answer before data is on disk. The inbox sets its own connections to wait."""
     name = conninfo_to_dict(place.address)["dbname"]
     place.query(f"ALTER DATABASE {name} SET synchronous_commit = off")
     connect, made = psycopg.connect, list[psycopg.Connection[Any]]()
@@ -211,7 +211,7 @@ async def test_an_entry_is_on_disk_even_if_the_database_would_not_wait(
 
 
 def told(error: BaseException) -> str:
-    """Everything that a thorough log writes about an error: the values in all frames, except those of tests."""
+    """Everything that a thorough log writes about an error: the values in all frames except those of tests."""
     trace = traceback.TracebackException.from_exception(error, capture_locals=True)
     trace.stack[:] = [frame for frame in trace.stack if "tests" not in Path(frame.filename).parts]
     assert len(trace.stack) > 3
@@ -226,7 +226,7 @@ def told(error: BaseException) -> str:
 async def test_the_password_is_in_no_text(
     place: InPostgres, before: str, after: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Not in the error, its traceback with all locals, the repr or a log."""
+    """The texts are the error, its traceback with all locals, the repr and the log."""
     caplog.set_level(logging.DEBUG)
     inbox = PostgresInbox(place.address.replace(before, after))
     with pytest.raises(InboxError, match="the database can't be reached") as caught:
@@ -240,7 +240,7 @@ async def test_the_password_is_in_no_text(
 
 @pytest.mark.parametrize("dsn", [f"postgresql://u:{PASSWORD}@[h/db", f"password={PASSWORD} nonsense", f"{PASSWORD}"])
 async def test_an_invalid_address_is_refused(dsn: str) -> None:
-    """The error quotes nothing of it."""
+    """The error does not show the password in it."""
     with pytest.raises(ConfigurationError, match="dsn must be an address such as") as caught:
         PostgresInbox(dsn)
     assert PASSWORD not in str(caught.value)

@@ -1,4 +1,4 @@
-"""An inbox in a file: one process works on it, and its disk can be full."""
+"""One process works on an inbox in a file, whose disk can be full."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def file(tmp_path: Path) -> InFile:
 
 @pytest.mark.anyio
 async def test_one_process_works_on_a_file(file: InFile) -> None:
-    """Others may store into it; when the first ends, the next takes over its entries."""
+    """Other processes may store into it. When the first ends, the next takes over its entries."""
     worker, never = Worker(), anyio.Event()
     worker.gate = lambda taken: never
     async with file.inbox() as first, file.inbox() as second:
@@ -46,7 +46,7 @@ async def test_one_process_works_on_a_file(file: InFile) -> None:
 
 @pytest.mark.anyio
 async def test_entries_of_a_killed_process_are_handled_by_the_next(file: InFile) -> None:
-    """At once: there is no lease to wait for."""
+    """They are handled at once, because a file has no lease to wait for."""
     worker = Worker()
     async with file.inbox() as inbox:
         await inbox.store(delivery())
@@ -72,7 +72,7 @@ async def test_two_calls_of_work_share_a_file(file: InFile) -> None:
 @pytest.mark.anyio
 @pytest.mark.skipif(sys.platform == "win32", reason="needs rights of files")
 async def test_only_its_owner_can_read_it(file: InFile) -> None:
-    """It holds orders. There is no other file beside it."""
+    """The file holds orders. Its lock is the only file beside it."""
     async with file.inbox() as inbox:
         await inbox.store(delivery())
         await work_until(inbox, Worker(), lambda: column(file, "state") == ["handled"])
@@ -94,7 +94,7 @@ async def test_only_its_owner_can_read_it(file: InFile) -> None:
     ],
 )
 async def test_a_file_that_is_not_an_inbox_is_left_as_it_is(file: InFile, content: bytes | str, match: str) -> None:
-    """The error names it."""
+    """The error says what the file is."""
     if content == "folder":
         file.path.mkdir()
     elif content == "database":
@@ -121,7 +121,8 @@ async def test_a_file_that_is_not_an_inbox_is_left_as_it_is(file: InFile, conten
 async def test_a_handler_keeps_its_entry_until_its_end_is_written(
     file: InFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While the disk is full, nothing is stored and nothing runs again; with space, the work continues by itself."""
+    """While the disk is full, nothing is stored and nothing runs again. With space again, the work continues by
+    itself."""
     refused = 0
     is_full = False
 
@@ -136,7 +137,7 @@ async def test_a_handler_keeps_its_entry_until_its_end_is_written(
             return super().execute(*given)
 
     class Soon(SystemClock):
-        """The pause between tries is short."""
+        """A clock on which the pause between attempts is short."""
 
         async def sleep(self, seconds: float) -> None:
             await super().sleep(min(seconds, 0.01))
@@ -202,8 +203,8 @@ PROGRAM = """
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs the operating system's limit on a file's length")
 def test_a_write_that_fails_in_its_middle_leaves_no_partial_entry(file: InFile) -> None:
-    """The operating system's limit makes it fail: earlier entries are whole, the failed one is not there, and with
-    space it continues."""
+    """A limit of the operating system makes the write fail. Earlier entries are whole and the failed one is not
+    there. With space again, the inbox continues."""
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(PROGRAM), file.address],
         capture_output=True,
@@ -223,7 +224,7 @@ def test_a_write_that_fails_in_its_middle_leaves_no_partial_entry(file: InFile) 
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
 def test_a_million_notifications_take_no_more_memory_than_a_few(file: InFile) -> None:
-    """And no more disk than those of a day: each batch is a day after the one before."""
+    """They take no more disk than those of a day. Each batch is a day after the one before."""
     import tracemalloc
 
     async def batch(inbox: SqliteInbox, number: int) -> None:

@@ -1,4 +1,4 @@
-"""The behaviour of an inbox, in a file and in a database."""
+"""An inbox behaves the same in a file and in a database."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ async def states(inbox: Inbox) -> dict[str, int]:
 
 
 async def test_a_delivery_is_handled_as_it_came(place: Place) -> None:
-    """Body, headers and times are those of the delivery, and the body is not kept longer than needed."""
+    """The handler gets the body, headers and times of the delivery. The inbox does not keep the body longer than
+    needed."""
     given = delivery({"customer": {"email": "eva@example.com"}}, modified="2026-03-01T11:59:59.5Z")
     worker = Worker()
     async with place.inbox() as inbox:
@@ -42,7 +43,7 @@ async def test_it_is_on_disk_when_it_is_stored(place: Place) -> None:
 
 
 async def test_a_twin_of_a_waiting_notification_is_stored_once(place: Place) -> None:
-    """Also if both arrive at the same moment."""
+    """That holds for twins that arrive at the same moment too."""
     ends: list[bool] = []
     async with place.inbox() as inbox:
 
@@ -84,7 +85,7 @@ async def test_a_notification_that_was_handled_a_day_ago_is_forgotten(place: Pla
 
 
 async def test_a_handler_that_fails_is_tried_again(place: Place) -> None:
-    """The attempts are counted, and the entry names the exception without its text."""
+    """Each call of the handler has the number of its attempt."""
     worker = Worker(fails=2)
     async with place.inbox() as inbox:
         await inbox.store(delivery())
@@ -93,7 +94,7 @@ async def test_a_handler_that_fails_is_tried_again(place: Place) -> None:
 
 
 async def test_an_entry_whose_handler_always_fails_is_dead_in_the_end(place: Place) -> None:
-    """After the configured number of attempts, and it keeps its body."""
+    """It is dead after the configured number of attempts. The entry names the exception without its text."""
     worker = Worker(fails=99)
     async with place.inbox(max_attempts=3) as inbox:
         await inbox.store(delivery())
@@ -134,7 +135,6 @@ async def test_the_pause_grows_up_to_a_limit(place: Place) -> None:
 
 
 async def test_handlers_run_side_by_side_up_to_the_number_of_workers(place: Place) -> None:
-    """A worker that becomes free takes the next one at once."""
     worker, go = Worker(), anyio.Event()
     worker.gate = lambda taken: go
     async with place.inbox() as inbox:
@@ -164,7 +164,7 @@ async def test_a_notification_that_is_stored_meanwhile_is_handled_at_once(place:
 
 
 async def test_an_interrupted_entry_is_put_back(place: Place) -> None:
-    """An attempt that was not made does not count; handled entries stay handled."""
+    """An attempt that was cut off does not count. Handled entries stay handled."""
     worker, never = Worker(), anyio.Event()
     worker.gate = lambda taken: never if taken.delivery.order_id == "o_1" else None
     async with place.inbox() as inbox:
@@ -179,7 +179,7 @@ async def test_an_interrupted_entry_is_put_back(place: Place) -> None:
 
 
 async def test_an_older_change_than_a_handled_one_is_stale(place: Place) -> None:
-    """By the order's own time of change, and only for this adapter and order."""
+    """The order's own time of change decides, and only changes of this adapter and order count."""
     late, early = "2026-03-01T12:00:01Z", "2026-03-01T12:00:00Z"
     worker = Worker()
     async with place.inbox() as inbox:
@@ -195,7 +195,7 @@ async def test_an_older_change_than_a_handled_one_is_stale(place: Place) -> None
 
 
 async def test_adapters_may_share_an_inbox(place: Place) -> None:
-    """Each works on its own entries, and the other's entries do not keep it busy."""
+    """Each works on its own entries."""
     erp, pim = Worker(), Worker()
     async with place.inbox() as inbox:
         await inbox.store(delivery(adapter_id="erp"))
@@ -207,7 +207,7 @@ async def test_adapters_may_share_an_inbox(place: Place) -> None:
 
 
 async def test_retry_makes_a_dead_or_waiting_entry_be_handled_at_once(place: Place) -> None:
-    """Also while the inbox works."""
+    """That holds while another process works on the inbox."""
     async with place.inbox(max_attempts=1, backoff_base=9999.0, backoff_cap=9999.0) as inbox:
         await inbox.store(delivery())
         await work_until(inbox, Worker(fails=9), lambda: column(place, "state") == ["dead"])
@@ -222,7 +222,7 @@ async def test_retry_makes_a_dead_or_waiting_entry_be_handled_at_once(place: Pla
 
 
 async def test_retry_forgets_a_handled_notification(place: Place) -> None:
-    """So it is handled when it is sent again."""
+    """The inbox then handles it when it is sent again."""
     worker = Worker()
     async with place.inbox() as inbox:
         await inbox.store(delivery())
@@ -233,7 +233,7 @@ async def test_retry_forgets_a_handled_notification(place: Place) -> None:
 
 
 async def test_an_entry_that_is_being_handled_is_neither_retried_nor_dropped(place: Place) -> None:
-    """It would otherwise run twice at once, or get lost."""
+    """Otherwise it would run twice at once, or get lost."""
     worker, go = Worker(), anyio.Event()
     worker.gate = lambda taken: go
     async with place.inbox() as inbox, anyio.create_task_group() as group:
@@ -249,7 +249,7 @@ async def test_an_entry_that_is_being_handled_is_neither_retried_nor_dropped(pla
 
 
 async def test_a_dropped_entry_is_gone(place: Place) -> None:
-    """It is handled if it is sent again."""
+    """The inbox stores the notification when it is sent again."""
     async with place.inbox() as inbox:
         await inbox.store(delivery())
         assert await inbox.drop(1) == "waiting"
@@ -259,7 +259,7 @@ async def test_a_dropped_entry_is_gone(place: Place) -> None:
 
 
 async def test_entries_are_read_page_by_page(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All of them, oldest first, or those of one state."""
+    """All entries come oldest first, or those of one state."""
     monkeypatch.setattr("norce_order_async.adapter.inbox.sql.PAGE", 4)
     monkeypatch.setattr("norce_order_async.adapter.inbox.stored.PAGE", 4)
     async with place.inbox(max_attempts=1) as inbox:
@@ -316,7 +316,7 @@ async def test_an_end_that_comes_late_changes_nothing(place: Place) -> None:
 
 
 async def test_outside_of_its_block_an_inbox_raises_its_own_error(place: Place) -> None:
-    """Before the block, after it, and if it is entered twice."""
+    """It raises before the block and after it, and if it is entered twice."""
     inbox = place.inbox()
     with pytest.raises(InboxError, match="is not open"):
         await inbox.store(delivery())
@@ -338,7 +338,7 @@ async def test_an_impossible_id_is_refused_before_the_store_sees_it(place: Place
 
 @pytest.mark.parametrize("text", ["a\0b", "\ud800"])
 async def test_an_entry_that_the_database_refuses_does_not_affect_its_group(place: Place, text: str) -> None:
-    """The others of its group are stored."""
+    """The next delivery is stored."""
     async with place.inbox() as inbox:
         with pytest.raises(InvalidRequestError, match="a delivery can't hold"):
             await inbox.store(delivery(b"{}", order_id=text))

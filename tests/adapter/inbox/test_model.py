@@ -1,4 +1,4 @@
-"""An inbox against a model of its states, with events in any order."""
+"""An inbox agrees with a model of its states for events in any order."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ BUSY = "SELECT id FROM norce_inbox WHERE state = 'working' OR (state = 'waiting'
 
 
 class Longest(SystemClock):
-    """Draws the longest pause."""
+    """A clock that draws the longest pause."""
 
     def uniform(self, low: float, high: float) -> float:
         return max(low, high)
@@ -79,7 +79,7 @@ class Machine(RuleBasedStateMachine):
     def call(self, work: Callable[..., Coroutine[Any, Any, Any]], *arguments: Any) -> Any:
         return self.portal.call(work, *arguments)
 
-    # One rule for all: hypothesis leaves out some of several rules in each of its runs.
+    # All events are one rule, because hypothesis leaves out some of several rules in each of its runs.
     @rule(event=st.sampled_from(EVENTS), number=NUMBERS, fails=st.sets(NUMBERS, max_size=2))
     def happens(self, event: str, number: int, fails: set[int]) -> None:
         match event:
@@ -102,7 +102,7 @@ class Machine(RuleBasedStateMachine):
         known = self.known.get(number)
         new = known is None or known.state == "dead" or (known.state == "handled" and known.age >= DAY)
         assert self.call(self.inbox.store, delivery(order_id=f"o_{number}")) is new
-        # Those of the day before are forgotten when something is stored.
+        # Notifications that were handled a day ago are forgotten when another is stored.
         for other, each in list(self.known.items()):
             if each.state == "handled" and each.age >= DAY and other != number:
                 del self.known[other]
@@ -185,7 +185,6 @@ class Machine(RuleBasedStateMachine):
 @pytest.mark.in_turn("backend", over="module")
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_a_file_agrees_with_the_model(tmp_path: Path, backend: str) -> None:
-    """In any order of events."""
     made = 0
 
     def place() -> Place:
@@ -200,7 +199,6 @@ def test_a_file_agrees_with_the_model(tmp_path: Path, backend: str) -> None:
 @pytest.mark.in_turn("backend", over="module")
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_a_database_agrees_with_the_model(postgres: str, backend: str) -> None:
-    """In any order of events."""
 
     def place() -> Place:
         there = InPostgres(postgres)
@@ -213,7 +211,7 @@ def test_a_database_agrees_with_the_model(postgres: str, backend: str) -> None:
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
 def test_a_file_agrees_with_the_model_for_long(tmp_path: Path) -> None:
-    """In many more orders of events."""
+    """The soak tries many more orders of events."""
     made = 0
 
     def place() -> Place:

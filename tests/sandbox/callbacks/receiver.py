@@ -1,4 +1,4 @@
-"""A receiver of callbacks: a real HTTP server on loopback that answers as a test says, and keeps its calls."""
+"""A receiver of callbacks: a real HTTP server on loopback that answers as a test says and records its calls."""
 
 import json
 import threading
@@ -23,7 +23,7 @@ class Got:
 
 
 Reply: TypeAlias = tuple[int, Any]
-"""A status and the contents of the body; None for no body, bytes as they are."""
+"""A status and the contents of the body: None for no body, or bytes as they are."""
 
 OK: Reply = (200, None)
 
@@ -34,7 +34,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class Receiver:
-    """Answers each call with the result of `answer`; with `routes`, first by path."""
+    """Answers each call with the result of `answer`. A path in `routes` comes first."""
 
     def __init__(self) -> None:
         self.got: list[Got] = []

@@ -1,4 +1,4 @@
-"""Hooks: called before a change is committed; they can deny it and change it."""
+"""The sandbox calls hooks before a change is committed. They can deny it and change it."""
 
 import threading
 import tracemalloc
@@ -30,7 +30,7 @@ def receiver() -> Iterator[Receiver]:
 
 
 async def hook(api: Api, order: str, invoke: str, subscribe_to: str = "/reference", **members: Any) -> str:
-    """Register a hook; its id."""
+    """Register a hook. Returns its id."""
     body = {"adapterId": "erp", "subscribeTo": subscribe_to, "invoke": invoke, **members}
     await api.ok("POST", f"{order}/hooks", body)
     return str((await api.ok("GET", order))["hooks"][-1]["id"])
@@ -340,7 +340,7 @@ def test_a_hook_may_read_and_change_the_order_of_its_call(receiver: Receiver) ->
         got = over_a_socket(sandbox, "GET", order).json()
         assert seen == ["checkout"]
         assert (got["state"]["currentStatus"], got["payments"][0]["reference"]) == ("processing", "psp-1")
-        # The effect of the hook's own change is noticed: the demands of the new status are checked once more.
+        # The demands of the new status are checked once more, because the hook's own change may break them.
         over_a_socket(sandbox, "PUT", f"{order}/state", {"currentStatus": "checkout"})
 
         def spoils_it(_got: Got) -> Reply:
@@ -427,7 +427,8 @@ def test_a_callback_token_that_can_not_be_a_header_is_refused(token: str) -> Non
 async def test_a_patch_that_copies_the_order_into_itself_is_refused_before_it_grows(
     api: Api, receiver: Receiver
 ) -> None:
-    """Twenty copies make a gigabyte from a kilobyte; the size that one patch adds is counted before it exists."""
+    """Twenty copies make a gigabyte from a kilobyte. The sandbox computes the size that a patch adds before it
+    carries it out."""
     order = await api.order(cart=CART)
     begun = {"op": "add", "path": "/attributes", "value": {"a": "x" * 1300}}
     copies = [{"op": "copy", "from": "/attributes", "path": f"/attributes/{at}"} for at in range(20)]
@@ -446,7 +447,7 @@ async def test_a_patch_that_copies_the_order_into_itself_is_refused_before_it_gr
 
 @rule("hook-patch-size")
 async def test_a_patch_of_very_many_operations_is_refused(api: Api, receiver: Receiver) -> None:
-    """A hundred are carried out, one more is not."""
+    """A patch of 101 operations is refused, and one of 100 is carried out."""
     order = await api.order(cart=CART)
     answers = iter([101, 100])
     receiver.answer = lambda _: (200, REPLACE_REFERENCE * next(answers, 0))

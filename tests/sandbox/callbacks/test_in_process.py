@@ -1,4 +1,4 @@
-"""Applications in this process are called like those behind a socket, and the sandbox treats their answers alike."""
+"""The sandbox calls applications in this process like those behind a socket, and treats their answers alike."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HOST = "erp.example"
 
 
 class Seen:
-    """An application that answers as `do` says, and the requests that it got."""
+    """An application that answers as `do` says, and records the requests that it got."""
 
     def __init__(self, status: int = 200, body: bytes = b"") -> None:
         self.status, self.body = status, body
@@ -97,7 +97,7 @@ def sandbox(clock: ManualClock) -> Iterator[Sandbox]:
 
 @pytest.fixture
 async def reach(sandbox: Sandbox, over: str) -> AsyncIterator[Any]:
-    """Gives the address of an application."""
+    """Returns the address of an application."""
     with contextlib.ExitStack() as servers:
 
         def reached(app: Any) -> str:
@@ -110,7 +110,8 @@ async def reach(sandbox: Sandbox, over: str) -> AsyncIterator[Any]:
 
 
 async def hooked(api: Api, address: str) -> tuple[int, Any]:
-    """The answer to a change of the reference that a hook is called about."""
+    """Change the reference of an order that has a hook at this address. Returns the status, and the error's message
+    or the order."""
     order = await api.order(cart=CART)
     await api.ok("POST", f"{order}/hooks", {"adapterId": "erp", "subscribeTo": "/reference", "invoke": address})
     response = await api.send("PUT", f"{order}/reference", "r1")

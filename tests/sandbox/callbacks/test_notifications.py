@@ -1,4 +1,4 @@
-"""Notifications: what is sent after a commit, when, how often, and the record of it."""
+"""Notifications: what the sandbox sends after a commit, when and how often, and its record of them."""
 
 import threading
 from collections.abc import Iterator
@@ -192,7 +192,7 @@ async def test_a_schema_that_fails_while_it_runs_is_recorded_and_stops_nothing(
 DOUBLING = {"$defs": {f"d{at}": {"allOf": [{"$ref": f"#/$defs/d{at + 1}"}] * 2} for at in range(40)} | {"d40": {}}}
 ENDLESS = [
     ({"pattern": "^(a+)+$"}, "a" * 40 + "!"),
-    # Each takes a second of the processor: of the patterns one in an ordinary run.
+    # Each takes a second of the processor, so an ordinary run has only one of the patterns.
     pytest.param({"pattern": "a*a*a*a*a*a*a*a*a*$"}, "a" * 5_000 + "!", marks=pytest.mark.soak),
     pytest.param({"pattern": "a*b"}, "a" * 2_000_000, marks=pytest.mark.soak),
     ({**DOUBLING, "$ref": "#/$defs/d0"}, "r1"),
@@ -206,7 +206,8 @@ ENDLESS = [
 async def test_an_endless_schema_is_ended_and_blocks_no_other(
     api: Api, sandbox: Sandbox, receiver: Receiver, schema: Any, value: str
 ) -> None:
-    """A pattern that backtracks, references that double; the loop continues meanwhile, and others are sent."""
+    """A schema has a pattern that backtracks for very long, or references that double. The loop continues meanwhile,
+    and other notifications are sent."""
     order = await api.order()
     await notify(api, order, receiver.url + "/other")
     await notify(api, order, receiver.url + "/never", schema=schema)
@@ -245,7 +246,7 @@ async def test_an_endless_schema_is_ended_and_blocks_no_other(
 async def test_a_schema_gives_the_same_wherever_it_runs(
     api: Api, sandbox: Sandbox, receiver: Receiver, schema: Any, matches: bool
 ) -> None:
-    """Quick ones run in the service, the rest in a process of its own."""
+    """The service checks a quick schema itself, and any other one in a process of its own."""
     order = await api.order()
     await notify(api, order, receiver.url, schema=schema)
     await api.ok("PUT", f"{order}/reference", "r1")
@@ -262,7 +263,7 @@ async def test_an_incomplete_notification_is_never_sent(api: Api, sandbox: Sandb
 
 
 def put_reference(sandbox: Sandbox, receiver: Receiver, notifications: int = 1) -> None:
-    """An order over a socket, and a change to it that its notifications are about."""
+    """Create an order over a socket, and change what its notifications are about."""
     headers = {"authorization": f"Bearer {sandbox.token}", "x-merchant": "acme", "x-channel": "se"}
     with httpx.Client(base_url=sandbox.base_url + API, headers=headers, verify=NO_TLS) as client:
         entry = {"scope": "/reference", "invoke": receiver.url}

@@ -1,4 +1,4 @@
-"""Registered validations: called together, and their findings combined."""
+"""The sandbox calls registered validations together, and combines their findings."""
 
 import threading
 from collections.abc import Iterator
@@ -80,7 +80,7 @@ async def test_a_late_one_is_skipped(receiver: Receiver) -> None:
         order = await api.payable()
         await validation(api, order, receiver.url + "/late")
         await validation(api, order, receiver.url + "/prompt")
-        # On a slow machine the prompt one may be too late as well, and is skipped as well.
+        # On a slow machine the prompt validation may be late too, and is then skipped too.
         if (found := await validated(api, order)) != (200, []):
             break
         bound *= 4

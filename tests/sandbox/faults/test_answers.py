@@ -1,4 +1,4 @@
-"""Faults that answer in the service's place: statuses, accepted changes, tokens, limits, delays."""
+"""Some faults answer in the service's place: statuses, accepted changes, tokens, limits, delays."""
 
 import time
 from datetime import UTC, datetime
@@ -30,7 +30,7 @@ def play(sandbox: Sandbox, fault: Fault, operations: Any = "*", **when: Any) -> 
 
 
 async def send(api: Api, method: str, path: str, body: Any = ..., **headers: str) -> Any:
-    """Like `api.send`, without asking whether the answer is described: these are not."""
+    """Send like `api.send`, but don't check the answer against the description, which has no such answers."""
     given = {} if body is ... else {"json": body}
     transport = httpx.ASGITransport(api.sandbox.app)
     async with httpx.AsyncClient(transport=transport, base_url=IN_PROCESS_URL + API) as client:
@@ -160,7 +160,7 @@ async def test_delays_are_waited_for(api: Api, sandbox: Sandbox) -> None:
 
 
 async def test_only_operations_meet_faults(api: Api, sandbox: Sandbox) -> None:
-    """An unknown path, a wrong method and the sandbox's own endpoints are none."""
+    """An unknown path or a wrong method is not an operation."""
     play(sandbox, Respond(500))
     assert (await api.send("GET", "/nothing")).status_code == 404
     assert (await api.send("PATCH", "/orders")).status_code == 405

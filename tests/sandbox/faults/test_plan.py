@@ -1,4 +1,4 @@
-"""Plans: their contents, the errors about mistakes, and that the same seed gives the same faults."""
+"""Plans of faults: their contents, the errors about mistakes, and that the same seed gives the same faults."""
 
 from pathlib import Path
 from typing import Any, get_args

@@ -1,7 +1,6 @@
-"""The ready-made plans: the client succeeds under each of them, and careless clients do not.
+"""The client succeeds under each of the ready-made plans, and careless clients do not.
 
-Both walk the same way: orders with a cart, a payment that covers it, then processing and completed. What became of it
-is read from the sandbox's own books, not from what the callers believe.
+Both do the same: they create orders with a cart and a payment that covers it, and take them to completed. The tests read the outcome from the sandbox's own log of effects, not from what the callers believe.
 """
 
 from collections import Counter
@@ -24,11 +23,11 @@ QUICK = CallOptions(base_delay=0.005, throttled_base_delay=0.01, max_delay=0.05,
 ITEMS: list[ItemDict] = [{"sku": "T001", "quantity": 1, "total": {"includingVat": 12.5, "excludingVat": 10}}]
 
 WALKS = {"slow": 1, "deploy": 3, "chaos": 3}
-"""How many orders; eight in the other plans."""
+"""The number of orders for these plans. The others have eight."""
 
 
 class StillAtFirst:
-    """A clock that stands still until a fault was played: a slow machine is too fast for the plan all the same."""
+    """A clock that stands still until a fault was played, so that a slow machine is still too fast for the plan."""
 
     def __init__(self) -> None:
         self.faults: Sequence[object] = ()
@@ -73,7 +72,7 @@ def walked(orders: int) -> Counter[str]:
 
 @pytest.mark.anyio
 async def test_the_client_succeeds(sandbox: Sandbox) -> None:
-    """Every order completed, and each of its parts made exactly once."""
+    """Every order is completed, and each of its parts was created exactly once."""
     count = WALKS.get(plan_name(sandbox), 8)
     async with NorceOrderClient(
         base_url=sandbox.base_url, merchant="acme", channel="se", token=sandbox.token, options=QUICK
@@ -98,7 +97,7 @@ async def test_the_client_succeeds(sandbox: Sandbox) -> None:
 
 
 async def pay(order: Order) -> None:
-    """Add the payment; if the outcome is unknown, read the order, as the error says."""
+    """Add the payment. If the outcome is unknown, read the order, as the error says."""
     await order.refresh()
     try:
         await order.payments.create({"amount": 12.5, "reference": "the-payment"})
@@ -109,7 +108,8 @@ async def pay(order: Order) -> None:
 
 
 class Careless:
-    """A plain HTTP client that continues whatever happens: `tries` times, after any failure, at once."""
+    """A plain HTTP client that repeats each call up to `tries` times after any failure, at once, and continues after
+    that."""
 
     def __init__(self, sandbox: Sandbox, tries: int) -> None:
         self._tries = tries
@@ -143,12 +143,12 @@ class Careless:
 
 
 def gives_up(sandbox: Sandbox, client: Careless, walks: int) -> bool:
-    """It got an error, or nothing, and left incomplete orders."""
+    """Whether the client got errors and left orders incomplete."""
     return client.failed > 0 and books(sandbox)["UpdateCheckoutOrderState"] < 2 * walks
 
 
 def doubles(sandbox: Sandbox, _client: Careless, walks: int) -> bool:
-    """It made something twice."""
+    """Whether the client created something twice."""
     made = books(sandbox)
     return made["CreateCheckoutOrder"] > walks or made["CreateOrderPayment"] > walks
 
@@ -173,8 +173,8 @@ FAILURES: list[tuple[str, int, int, Callable[[Sandbox, Careless, int], bool]]] =
 def test_a_careless_client_fails(
     name: str, tries: int, walks: int, harm: Callable[[Sandbox, Careless, int], bool]
 ) -> None:
-    """A client that tries once leaves things undone; one that repeats every failure does them twice."""
-    # A client that never waits makes no progress by the clock; a busy machine must not wait in its place.
+    """A client that tries once leaves things undone. A client that repeats after every failure does them twice."""
+    # A client that never waits does not move the clock on. A busy machine must not do so in its place.
     clock = ManualClock() if name in ("rate-limited", "deploy") else SystemClock()
     with Sandbox(faults=name, seed=1, clock=clock) as sandbox:
         client = Careless(sandbox, tries)
@@ -189,7 +189,7 @@ def test_no_plan_is_left_out() -> None:
 
 
 def test_in_slow_a_hurried_client_makes_doubles() -> None:
-    """A client that takes a tenth of a second for a loss and repeats: the service did it all the same."""
+    """The client repeats when it has no answer after a tenth of a second. The service carries out both requests."""
     told = 0
     with Sandbox(faults="slow", seed=1) as sandbox:
         headers = {"authorization": f"Bearer {sandbox.token}", "x-merchant": "acme", "x-channel": "se"}
@@ -201,7 +201,7 @@ def test_in_slow_a_hurried_client_makes_doubles() -> None:
                     except httpx.TimeoutException:
                         continue
                     break
-        # Those that were given up are made when the service gets to it.
+        # The service still creates the orders that the client has given up.
         wait_until(lambda: books(sandbox)["CreateCheckoutOrder"] > 8)
     assert told <= 8
     sandbox.close()

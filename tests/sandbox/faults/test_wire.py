@@ -1,4 +1,4 @@
-"""Faults below HTTP, over a raw socket, with both of the parsers that the server may use."""
+"""Faults below HTTP are seen over a raw socket, with both of the parsers that the server may use."""
 
 import asyncio
 import json
@@ -49,19 +49,19 @@ class Raw:
         self.socket.sendall((head + body).encode())
 
     def received(self) -> bytes:
-        """All there is until the other side closes; a reset raises."""
+        """Receive until the other side closes. A reset raises."""
         chunks: list[bytes] = []
         while chunk := self.socket.recv(65536):
             chunks.append(chunk)
         return b"".join(chunks)
 
     def exchanged(self) -> bytes:
-        """Send, and all that comes back until the other side closes."""
+        """Send, and receive until the other side closes."""
         self.send()
         return self.received()
 
     def answer(self) -> bytes:
-        """One answer, over a connection that stays."""
+        """Receive one answer, over a connection that stays."""
         text = b""
         while b"\r\n\r\n" not in text:
             text += self.socket.recv(65536)
@@ -155,7 +155,8 @@ def test_a_connection_is_reset_at_its_first_request(sandbox: Sandbox) -> None:
 def test_the_pages_about_the_sandbox_are_never_refused(
     parser: type[asyncio.Protocol], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Or else a plan that refuses every connection could not be stopped from there. They count as no connection."""
+    """Otherwise a plan that refuses every connection could not be stopped from there. The plan does not count their
+    connections."""
     monkeypatch.setattr(norce_order_async.sandbox.serving, "protocol", partial(protocol, parser=parser))
     plan = FaultPlan([FaultRule(RefuseConnection(), first=1)])
     with Sandbox(token="sandbox-token", inspect=True, faults=plan) as sandbox:
@@ -208,7 +209,7 @@ def test_a_first_line_without_an_end_is_refused(sandbox: Sandbox) -> None:
 
 
 def test_other_requests_over_the_connection_are_untouched(sandbox: Sandbox) -> None:
-    """A fault ends its own connection and no other; after it the service still works."""
+    """A fault ends only the connection that met it. The service works afterwards."""
     with Raw(sandbox) as kept:
         kept.send()
         assert kept.answer().startswith(b"HTTP/1.1 201")

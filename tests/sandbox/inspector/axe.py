@@ -1,4 +1,4 @@
-"""axe-core, which finds obstacles for people who use a page: from the npm registry, kept between runs."""
+"""axe-core finds obstacles for people who use a page. It comes from the npm registry, and is kept between runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SHA256 = "29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c"
 
 
 def source(folder: Path) -> str | None:
-    """Its text, by way of a folder; None where the registry can't be reached."""
+    """The source of axe-core, kept in this folder. None if the registry can't be reached."""
     kept = folder / "node_modules" / "axe-core" / "axe.min.js"
     if not kept.exists():
         if shutil.which("npm") is None:

@@ -1,4 +1,4 @@
-"""A sandbox in which something of everything has happened, for browsers to look at."""
+"""A sandbox with some of everything in it, for browsers to look at."""
 
 from __future__ import annotations
 

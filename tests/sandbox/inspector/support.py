@@ -18,7 +18,7 @@ API = "/api/v0/checkout"
 
 
 class Caller:
-    """Calls the service over a socket, as a program would; no answer is refused."""
+    """Calls the service over a socket, as a program would. It accepts any answer."""
 
     def __init__(self, sandbox: Sandbox, **headers: str) -> None:
         known = {"authorization": f"Bearer {sandbox.token}", "x-merchant": "acme", "x-channel": "se"}
@@ -52,7 +52,7 @@ def origin(sandbox: Sandbox) -> str:
 
 @contextmanager
 def entered(sandbox: Sandbox) -> Generator[httpx.Client]:
-    """A kind of browser that was let in; paths begin at the inspector's."""
+    """A kind of browser that was let in. Paths begin at the inspector's."""
     headers = {"origin": origin(sandbox)}
     with httpx.Client(base_url=f"{origin(sandbox)}/__inspect", headers=headers, verify=NO_TLS) as client:
         assert client.get(sandbox.inspector_link()).status_code == 200

@@ -96,7 +96,7 @@ def test_nothing_but_the_files_of_pages_is_served(visitor: httpx.Client) -> None
 
 
 def test_it_is_separate_from_the_service(inspected: Sandbox, visitor: httpx.Client) -> None:
-    """Pages meet no faults and are not logged."""
+    """Its pages meet no faults and are not logged as requests."""
     inspected.faults.play({"rules": [{"fault": {"answer": 500}}]})
     assert visitor.get("/").status_code == 200
     assert len(inspected.requests) == len(inspected.faults) == 0
@@ -136,7 +136,7 @@ def test_it_can_be_looked_at_again_after_a_restart(inspected: Sandbox) -> None:
 @pytest.mark.every_loop
 @pytest.mark.anyio
 async def test_its_pages_are_the_same_on_either_loop(inspected: Sandbox) -> None:
-    """In process too, where a test of a program may have it."""
+    """A test of a program may use the application in its own process."""
     link = urlsplit(inspected.inspector_link())
     transport = httpx.ASGITransport(inspected.app)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as browser:

@@ -1,4 +1,4 @@
-"""The inspector in a real Chromium: pages update, fit every width, and work with keyboards and screen readers."""
+"""The inspector in a real Chromium: its pages update, fit every width, and work with keyboards and screen readers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow(group="browser")
 
 WIDTHS: dict[str, tuple[int, Any]] = {
     "desktop": (1280, ()),
-    # What fits a narrow one fits this.
+    # What fits a narrower page fits this one.
     "phone": (390, pytest.mark.soak),
     "narrow phone": (320, ()),
 }
@@ -46,7 +46,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def visit(browser: Browser, scene: tuple[Sandbox, str]) -> Iterator[Callable[..., Page]]:
-    """Opens the inspector by a new link; any complaint of a page fails the test."""
+    """Opens the inspector by a new link. Any complaint of a page fails the test."""
     contexts: list[Any] = []
     said: list[str] = []
 
@@ -191,7 +191,8 @@ def _serving(content: str) -> AbstractContextManager[ThreadingHTTPServer]:
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
 def test_a_page_from_elsewhere_can_do_nothing(browser: Browser, host: str) -> None:
-    """Not of another site, which gets no cookie sent along, nor of another port of this host, which does."""
+    """The browser sends the cookie of the inspector to another port of the same host, but not to another site.
+    Neither can post a form."""
     with Sandbox(inspect=True, seed=1) as sandbox:
         with Caller(sandbox) as caller:
             caller.order()

@@ -1,4 +1,4 @@
-"""The copies that a page offers repeat what was done: each copy is run, and the requests are compared."""
+"""The copies that a page offers repeat what was done. Each copy is run, and the requests are compared."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ def latest(shop: Sandbox, browser: httpx.Client) -> int:
 
 
 def wire(request: ReceivedRequest) -> tuple[Any, ...]:
-    """What arrives of a request, but for what each send makes anew."""
+    """What arrives of a request, except for what each send makes anew."""
     ours = {name: value for name, value in request.headers.items() if name.startswith("x-m") or name == "x-channel"}
     return request.method, request.path, request.query, request.body, ours
 
 
 def executed(code: str) -> None:
-    """A copied program. That the service refuses it a second time is no matter."""
+    """Run a copied program. The service may refuse it a second time."""
     assert "the-token" not in code
     with suppress(NorceError):
         exec(compile(code, "copied.py", "exec"), {"__name__": "copied"})
@@ -136,7 +136,7 @@ def test_a_request_that_the_client_refuses_is_sent_by_httpx(
 
 
 def test_unusual_texts_arrive_as_they_were(shop: Sandbox, browser: httpx.Client) -> None:
-    """In a shell's line, in Python's text and in the page."""
+    """That holds for a copied shell command and a copied Python program. The page escapes the texts."""
     with Caller(shop) as caller:
         caller.send(
             "PATCH", f"/orders/{caller.order()}/attributes", {"odd": ODD.replace("\0", ""), "list": [[ODD] * 20]}
@@ -157,7 +157,7 @@ def test_unusual_texts_arrive_as_they_were(shop: Sandbox, browser: httpx.Client)
 
 
 def test_the_tests_pass(pytester: pytest.Pytester) -> None:
-    """Several copies, run by pytest together: each repeats the earlier changes, and asserts the same answer."""
+    """Pytest runs several copies together. Each repeats the earlier changes and asserts the same answer."""
     with (
         Sandbox(inspect=True, readings={"cart-total": "zero-when-missing"}, seed=8) as sandbox,
         entered(sandbox) as browser,

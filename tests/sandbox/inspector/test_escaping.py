@@ -1,4 +1,4 @@
-"""Markup, control characters and marks that turn the direction of text, in every field that a page shows."""
+"""Every field that a page shows escapes markup, control characters and marks that turn the direction of text."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _TAGS = frozenset(
 
 
 class Checked(HTMLParser):
-    """A page whose every tag and attribute is one of ours."""
+    """A parser that accepts only the tags and attributes that our pages have."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ class Checked(HTMLParser):
 
 
 def checked(page: httpx.Response) -> str:
-    """The text of a page, once it was looked over."""
+    """Check a page, and return its text."""
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     parser = Checked()
     parser.feed(page.text)
@@ -70,7 +70,7 @@ def checked(page: httpx.Response) -> str:
 
 @pytest.fixture
 def hostile(inspected: Sandbox) -> str:
-    """The id of an order with the worst text in every member; the rest of the sandbox has them too."""
+    """The id of an order with hostile text in every member. The rest of the sandbox has such texts too."""
     receiver = CallbackReceiver()
     told = receiver.answer("/told", Reply(500))
     names = {"x-correlation-id": IN_HEADER, "x-adapterid": IN_HEADER, "user-agent": IN_HEADER, "x-other": IN_HEADER}

@@ -42,7 +42,7 @@ def test_a_notification_is_shown_with_its_attempts_and_sent_again(
 @pytest.mark.parametrize("name", [*READY, "none"])
 def test_a_plan_is_switched_on_and_off(inspected: Sandbox, visitor: httpx.Client, name: str) -> None:
     inspected.faults.play({"rules": [{"fault": {"delay": 0.001}}]})
-    # A plan may refuse the connection of the next page, as that of anyone.
+    # A plan may refuse the connection for the next page, as for any other request.
     assert visitor.post("/faults", data={"plan": name}).status_code == 303
     assert inspected.faults.plan == (READY[name] if name != "none" else FaultPlan())
     page = visitor.get("/faults").text

@@ -1,4 +1,4 @@
-"""The orders, and one of them with its whole history and the senders of its changes."""
+"""The pages of all orders, and of one order with its whole history and the senders of its changes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .support import Caller, text_of
 
 
 def shown(page: httpx.Response) -> list[str]:
-    """The ids of the orders on a page, as they stand."""
+    """The ids of the orders on a page, in their order."""
     assert page.status_code == 200
     return re.findall(r'id="o(\w+)"', page.text)
 

@@ -13,7 +13,7 @@ from .support import Caller, entered, text_of
 
 
 def shown(page: httpx.Response) -> list[str]:
-    """The numbers of the requests on a page, as they stand."""
+    """The numbers of the requests on a page, in their order."""
     assert page.status_code == 200
     return re.findall(r'id="r(\d+)"', page.text)
 
@@ -69,7 +69,7 @@ def test_older_ones_are_a_page_further(caller: Caller, visitor: httpx.Client) ->
 
 
 def test_only_the_first_page_updates(caller: Caller, visitor: httpx.Client) -> None:
-    """A page that a visitor reads further back does not move, and the first page can be paused."""
+    """Later pages don't move while a visitor reads them. The first page can be paused."""
     assert "sse-connect" in visitor.get("/").text
     assert "sse-connect" not in visitor.get("/?before=5").text
     assert "sse-connect" not in visitor.get("/?still=1").text

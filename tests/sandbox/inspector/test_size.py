@@ -1,4 +1,4 @@
-"""With a great many requests and orders, each page takes the processor less than a fifth of a second."""
+"""Each page takes the processor less than a fifth of a second although there are a great many requests and orders."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.soak, pytest.mark.timeout(1800)]
 
 
 async def ask(sandbox: Sandbox) -> str:
-    """A great many requests, a quarter of which change one order, whose id it is."""
+    """Send a great many requests, a quarter of which change one order. Returns its id."""
     headers = {"authorization": f"Bearer {sandbox.token}", "x-merchant": "demo", "x-channel": "se"}
     transport = httpx.ASGITransport(sandbox.app)
     async with httpx.AsyncClient(transport=transport, base_url=IN_PROCESS_URL + API, headers=headers) as caller:

@@ -1,1 +1,1 @@
-"""Each reading of each rule, as a client over a socket meets it."""
+"""Each reading of each rule, as a client meets it over a socket."""

@@ -1,4 +1,4 @@
-"""A sandbox that follows the reading at hand, and a caller over a socket."""
+"""A sandbox that follows one reading, and a caller over a socket."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A caller over a socket, of a sandbox that follows one reading."""
+"""A caller over a socket for a sandbox that follows one reading."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from norce_order_async.sandbox import ManualClock, Sandbox
 from tests.sandbox.support import API, Json
 
 SHOWN: dict[str, set[str]] = {}
-"""The readings that a test shows, by rule; filled as the modules of tests are imported."""
+"""The readings that tests show, by rule. Importing the modules of tests fills it."""
 
 Test: TypeAlias = Callable[..., Any]
 
 
 def under(rule: str, expected: Mapping[str, object], **options: Any) -> Callable[[Test], Test]:
-    """Run a test over a socket under each reading of a rule, with what is expected there.
+    """Run a test over a socket under each reading of a rule, with the value that is expected there.
 
-    Its loops take turns: the sandbox has a loop of its own, so that the sender's makes no difference.
+    The loops of the test take turns: the sandbox has a loop of its own, so that of the sender makes no difference.
     """
     SHOWN.setdefault(rule, set()).update(expected)
     cases = [((rule, reading, options), outcome) for reading, outcome in expected.items()]
@@ -37,7 +37,7 @@ def under(rule: str, expected: Mapping[str, object], **options: Any) -> Callable
 
 
 class Wire:
-    """Requests over real connections; the sandbox's clock stands still until it is moved."""
+    """Sends requests over real connections. The sandbox's clock stands still until a test moves it."""
 
     def __init__(self, sandbox: Sandbox, clock: ManualClock, rule: str, reading: str) -> None:
         self.sandbox = sandbox

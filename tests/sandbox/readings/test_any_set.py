@@ -1,7 +1,7 @@
-"""Any readings together are one coherent service: random walks under random sets of readings.
+"""Random walks under random sets of readings show that any readings together are one coherent service.
 
-Every answer is one that the description or a reading in force allows, written as the readings say, and what the rules
-demand of orders holds. A rule that a walk did not touch makes no difference to it, whatever the other readings are.
+Every answer is one that the description or a chosen reading allows, and is written as the readings say. The demands of
+the rules on orders hold. A rule that a walk did not touch makes no difference to it, whatever the other readings are.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ TIMES = {
 
 
 async def walked(seed: int, receiver: Receiver) -> tuple[Walker, Random]:
-    """A walk under a set of readings; a third of the walks is under the first ones."""
+    """Walk under a set of readings. A third of the walks has the first readings."""
     drawn = Random(seed)
     readings = random_readings(drawn) if seed % 3 else Readings()
     walker = Walker(readings, receiver)
@@ -151,7 +151,7 @@ def _check_creation(readings: Readings, answer: httpx.Response) -> None:
 
 
 def _check_value(value: Any, schema: Mapping[str, Any], readings: Readings, path: str) -> None:
-    """The schema's form, with nulls, times and enums as the readings have them."""
+    """Check a value against its schema, with nulls, times and enums as the readings have them."""
     schema = followed(dict(schema))
     for part in [*schema.get("allOf", []), *schema.get("anyOf", [])[:1]]:
         _check_value(value, part, readings, path)
@@ -204,7 +204,7 @@ def _cents(price: Mapping[str, Any] | None) -> int:
 
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_a_unique_cart_reference_is_unique(seed: int, receiver: Receiver) -> None:
-    """Whatever else is in force, an order that comes back from removed included."""
+    """That holds under any other readings, and for an order that comes back from removed."""
     drawn = Random(seed)
     readings = random_readings(drawn) | {"cart-reference-unique": "at-commit"}
     walker = Walker(readings, receiver)

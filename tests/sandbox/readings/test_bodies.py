@@ -45,7 +45,7 @@ async def test_members_that_are_not_described(wire: Wire, expected: int) -> None
 
 @under("nulls", {"left-out": 400, "written": 200})
 async def test_an_order_that_was_read_may_be_sent_back(wire: Wire, expected: int) -> None:
-    """With its nulls, at any depth. They are not values: nothing of them is kept."""
+    """It may have its nulls at any depth. A null is no value, so the service keeps none of them."""
     item = {"sku": "T1", "name": None, "price": None, "quantity": 1}
     path = await wire.order(cart={"items": [{"sku": "T1", "quantity": 1}]})
     sent = await wire.status("PUT", f"{path}/cart", {"reference": None, "discounts": None, "items": [item]})
@@ -83,7 +83,7 @@ async def test_times_may_be_sent_as_they_are_read(wire: Wire, expected: int) -> 
 
 @under("nulls", {"left-out": False, "written": True})
 async def test_members_without_a_value(wire: Wire, receiver: Receiver, expected: bool) -> None:
-    """In an order, down to its items, in a list of orders, in payments; and in what callbacks get."""
+    """That holds in an order down to its items, in a list of orders, in payments, and in what callbacks get."""
     path = await wire.order(cart={"items": [{"sku": "T1"}]})
     await wire.ok("POST", f"{path}/payments", {"amount": 0})
     order = await wire.read(path)
@@ -140,7 +140,7 @@ async def test_how_times_are_written(wire: Wire, expected: str) -> None:
     },
 )
 async def test_how_enums_are_written(wire: Wire, expected: Any) -> None:
-    """No caller sent the words that the service set itself."""
+    """The status comes from the service itself, so no caller has sent that word."""
     path = await wire.order(customer={"type": "PERSON"})
     await wire.ok("POST", f"{path}/payments", {"amount": 0, "state": "Intent"})
     for order in (await wire.read(path), (await wire.listed())["data"][0]):

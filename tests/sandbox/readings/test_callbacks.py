@@ -51,7 +51,7 @@ async def test_a_validation_that_takes_two_seconds(wire: Wire, receiver: Receive
     {"order-validation": (400, "order-validation"), "hook-body": (400, None), "conflict": (409, "order-conflict")},
 )
 async def test_the_answer_for_a_hook_that_denies(wire: Wire, receiver: Receiver, expected: Any) -> None:
-    """With a body of its own, and without one: then there is nothing to pass on."""
+    """The hook answers with a body of its own or without one. Without one there is nothing to pass on."""
     status, code = expected
     path = await wire.order()
     await wire.ok("POST", f"{path}/hooks", {"subscribeTo": "/reference", "invoke": receiver.url})
@@ -80,7 +80,7 @@ async def test_the_bearer_of_a_call(wire: Wire, receiver: Receiver, expected: st
     {"3-times": [0, 1, 2, 4], "none": [0], "10-in-an-hour": [0, *[360] * 10]},
 )
 async def test_how_often_a_notification_that_fails_is_sent(wire: Wire, receiver: Receiver, expected: list[int]) -> None:
-    """By the sandbox's clock: nothing before its time, and nothing after the last."""
+    """The times are those of the sandbox's clock. Nothing is sent before its time or after the last attempt."""
     receiver.answer = lambda _: (500, None)
     path = await wire.order()
     await wire.ok("POST", f"{path}/notifications", {"scope": "/reference", "invoke": receiver.url})

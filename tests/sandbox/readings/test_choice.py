@@ -1,4 +1,4 @@
-"""The readings, how they are chosen, and which of them a request touched."""
+"""How readings are chosen, and which of them a request touched."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ HARSH = {
 
 
 def test_each_reading_is_described() -> None:
-    """A reading of a rule that is assumed; the first is harmless."""
+    """Only a rule that is assumed has readings, and the first reading is not harsh."""
     for rule in RULES:
         assert len(rule.readings) != 1
         assert len({reading.id for reading in rule.readings}) == len(rule.readings)
@@ -101,7 +101,7 @@ times: {reading: neither, observed: "2026-11-27 12:00"}
 
 
 def test_a_file_as_a_calibration_writes_it(tmp_path: Path) -> None:
-    """What was observed is no longer assumed; a rule that follows no reading keeps its first."""
+    """A rule that was observed is no longer assumed. A rule that follows no reading keeps its first one."""
     file = tmp_path / "calibration.yaml"
     file.write_text(CALIBRATION, "utf-8")
     for given in (file, str(file)):
@@ -117,7 +117,8 @@ def test_a_file_as_a_calibration_writes_it(tmp_path: Path) -> None:
 
 
 def test_the_newer_file_decides(tmp_path: Path) -> None:
-    """Also if it says that the service follows no reading any more: the rule is assumed again, in its first reading."""
+    """The newer file may say that the service follows no reading. The rule is then assumed again, with its first
+    reading."""
     old, new = tmp_path / "old.yaml", tmp_path / "new.yaml"
     old.write_text("list-lag: {reading: 3-s}\ntimes: {reading: no-offset}\n", "utf-8")
     new.write_text("list-lag: {reading: neither}\n", "utf-8")
@@ -183,7 +184,7 @@ def test_an_invalid_file(content: bytes | None, text: str, tmp_path: Path) -> No
 
 
 def test_a_path_that_is_not_a_regular_file(tmp_path: Path) -> None:
-    """The pipe has no writer: reading it would wait for ever. Plans of faults are read in the same way."""
+    """Reading a pipe without a writer would wait for ever. Plans of faults are read in the same way."""
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to("/dev/zero")
     for name in ("pipe", "link", "."):
@@ -197,7 +198,8 @@ def test_a_path_that_is_not_a_regular_file(tmp_path: Path) -> None:
 
 @pytest.mark.anyio
 async def test_a_request_has_the_rules_that_it_touched(api: Api, sandbox: Sandbox) -> None:
-    """Those that it looked up, and no others; the sandbox collects them, whatever happens to its log."""
+    """A request touches the rules that it looks up, and no others. The sandbox collects them and keeps them when its
+    log is reset."""
     await api.ok("GET", "/orders", params={"date_from": "2026-01-01T00:00:00Z"})
     await api.ok("GET", "/orders")
     first, second = sandbox.requests

@@ -1,4 +1,4 @@
-"""Every declared reading has an effect: each is shown over a socket."""
+"""Every declared reading has an effect, and a test shows it over a socket."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers that leave the outcome of a request open."""
+"""Some answers leave the outcome of a request open."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ async def test_a_503_with_retry_after(wire: Wire, expected: int) -> None:
 
 
 async def test_a_lost_request_that_takes_effect_late() -> None:
-    """A fault and no reading: the connection dies at once, the change is there 3 s later; a read is only lost."""
+    """This is a fault and not a reading. The connection breaks at once, and the change is there 3 s later. A read is
+    only lost."""
     clock = ManualClock()
     async with Sandbox(clock=clock, faults={"rules": [{"fault": "lost-then-late", "first": 1}]}) as sandbox:
         wire = Wire(sandbox, clock, "", "")

@@ -35,7 +35,7 @@ async def test_the_sizes_of_an_empty_page(wire: Wire, expected: tuple[int, int])
     },
 )
 async def test_the_times_that_dates_filter_by(wire: Wire, expected: Any) -> None:
-    """Two orders a minute apart; the first is changed when the second is made."""
+    """Two orders are created a minute apart. The first is then changed at the time of the second."""
     paths: list[str] = []
     moments: list[str] = []
     for name in ("first", "second"):
@@ -56,7 +56,8 @@ async def test_the_times_that_dates_filter_by(wire: Wire, expected: Any) -> None
 
 @under("list-lag", {"none": ({"new", "changed"}, {"new", "changed"}), "3-s": ({"old"}, {"new", "changed"})})
 async def test_when_a_list_shows_a_change(wire: Wire, expected: tuple[set[str], set[str]]) -> None:
-    """One order is old and is changed twice, another is new, a third is deleted; by its id each is as it is."""
+    """One order is old and is changed twice, another is new, and a third is deleted. Read by its id, each order is
+    as it is now."""
     old = await wire.order(reference="old")
     gone = await wire.order(reference="gone")
     wire.clock.advance(10)

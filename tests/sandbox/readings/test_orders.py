@@ -28,7 +28,7 @@ SHIPPING = {"total": {"includingVat": 7.5, "excludingVat": 6}, "vatRate": 0.25}
     },
 )
 async def test_the_total_of_a_cart(wire: Wire, expected: Any) -> None:
-    """Of a cart without one, and of one that is not the sum of the items."""
+    """One cart has no total, and the total of the other is not the sum of its items."""
     found: list[tuple[float, float]] = []
     for total in ({}, {"total": OTHER}):
         path = await wire.order(cart={"items": [ITEM], **total})
@@ -50,7 +50,7 @@ async def test_members_that_a_new_cart_leaves_out(wire: Wire, expected: Any) -> 
 
 @under("cart-reference-unique", {"at-commit": 1, "checked-on-arrival": 1, "not-unique": 2})
 async def test_a_second_order_with_the_reference_of_a_cart(wire: Wire, expected: int) -> None:
-    """One after the other; a cart that is put is checked as well."""
+    """The orders are created one after the other. A cart that is put later is checked as well."""
     cart = {"reference": "c1", "items": [ITEM]}
     statuses = [await wire.status("POST", "/orders", {"cart": cart}) for _ in range(2)]
     assert statuses.count(201) == expected
@@ -61,7 +61,7 @@ async def test_a_second_order_with_the_reference_of_a_cart(wire: Wire, expected:
 
 @under("cart-reference-unique", {"at-commit": {1}, "checked-on-arrival": {1, 2}, "not-unique": {2}})
 async def test_two_orders_in_a_race_for_the_reference_of_a_cart(wire: Wire, expected: set[int]) -> None:
-    """Both at once, again and again, until each possible outcome has been seen."""
+    """Both are created at once, again and again, until the largest possible number of orders has been seen."""
     made: set[int] = set()
     for number in count():
         statuses: list[int] = []
@@ -137,7 +137,7 @@ async def test_null_in_attributes(wire: Wire, expected: Any) -> None:
 
 @under("scope", {"not-found": (404, 404), "forbidden": (403, 403), "visible": (200, 200)})
 async def test_an_order_of_another_channel(wire: Wire, expected: tuple[int, int]) -> None:
-    """Of the same merchant; another merchant's is never seen."""
+    """The reading is about channels of one merchant. An order of another merchant is never seen."""
     path = await wire.order()
     other = {"x-channel": "no"}
     assert await wire.status("GET", path, headers=other) == expected[0]

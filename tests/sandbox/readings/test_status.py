@@ -30,7 +30,7 @@ async def payable(wire: Wire) -> str:
     },
 )
 async def test_the_statuses_of_an_order_without_items(wire: Wire, expected: dict[str, int]) -> None:
-    """An order that has nothing but a total; validate finds it wrong under every reading."""
+    """The order has nothing but a total. Validate reports it as invalid under every reading."""
     for status, answer in expected.items():
         path = await wire.order(cart={"total": {"includingVat": 12.5, "excludingVat": 10}})
         assert await wire.status("POST", f"{path}/validate") == 400
@@ -54,7 +54,8 @@ async def test_processing_demands_consents(wire: Wire, expected: tuple[int, int]
     },
 )
 async def test_which_transitions_are_possible(wire: Wire, expected: tuple[int, int, int, int]) -> None:
-    """checkout to processing, on to accepted, to completed from where it is or from checkout, and back."""
+    """The order goes from checkout to processing and to accepted, then to completed from where it is, and back to
+    processing."""
     path = await payable(wire)
     assert await wire.go(path, "processing") == expected[0]
     assert await wire.go(path, "accepted") == expected[1]
@@ -91,7 +92,8 @@ async def test_the_same_status_again(wire: Wire, receiver: Receiver, expected: A
     },
 )
 async def test_when_a_change_of_status_is_done(wire: Wire, expected: tuple[int, str, str]) -> None:
-    """2 s later by the sandbox's clock; what is wrong is refused at once, and what changes nothing is 200."""
+    """A late change is done 2 s later by the sandbox's clock. A wrong one is refused at once, and one that changes
+    nothing answers 200."""
     path = await payable(wire)
     assert await wire.go(path, "declined") == 400
     assert await wire.go(path, "checkout") == 200

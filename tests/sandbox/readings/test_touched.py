@@ -1,7 +1,7 @@
-"""A rule that was not touched could not have made a difference: the same walk under its other readings is the same.
+"""A rule that a walk did not touch makes no difference: the same walk under its other readings has the same outcome.
 
-Each walk sends some requests. It is sent once by itself, which says which rules it touched, and then under each reading
-of every other rule: what was answered, what took effect and what was sent to receivers must be the same to the byte.
+Each walk sends some requests. It is walked once to see which rules it touches, and then under each reading of every
+other rule. The answers, the effects and what receivers got must be the same to the byte.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CART = {"items": [ITEM], "total": {"includingVat": 12.5, "excludingVat": 10}}
 
 
 class Walker:
-    """Sends requests to a sandbox in this process, and keeps what was answered."""
+    """Sends requests to a sandbox in this process, and records the answers."""
 
     def __init__(self, sandbox: Sandbox, clock: ManualClock, receiver: Receiver) -> None:
         self.sandbox = sandbox
@@ -43,7 +43,7 @@ class Walker:
         return json.loads(response.content) if response.content else None
 
     async def order(self, **body: Any) -> str:
-        """The path of a new order; its answer is part of what is compared."""
+        """Create an order, whose answer is compared too. Returns its path."""
         await self("POST", "/orders", body)
         return f"/orders/{self.sandbox.effects[-1].order_id}"
 
@@ -182,7 +182,7 @@ async def test_a_late_change_counts_for_its_request(receiver: Receiver) -> None:
 
 
 async def test_the_walks_touch_nearly_every_rule(receiver: Receiver) -> None:
-    """And each walk is told apart by a reading that it touched."""
+    """The outcome of each walk also differs under some reading that it touched."""
     seen: set[str] = set()
     for walk in WALKS:
         plain, touched = await outcome(walk, Readings(), receiver)

@@ -1,4 +1,4 @@
-"""Random walks over the whole API, in this process: sent again under other readings they can be compared."""
+"""Random walks over the whole API in this process. The same steps can be sent under other readings and compared."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.sandbox.callbacks.receiver import Got, Receiver, Reply
 from tests.sandbox.support import API
 
 Step: TypeAlias = tuple[str, Mapping[str, Any]]
-"""What is done, and with what. Orders and their parts are numbers, which stand for whatever there is by then."""
+"""A kind of step and its arguments. A number stands for an order or a part of one that exists by then."""
 
 STATUSES = ("checkout", "processing", "accepted", "completed", "declined", "removed")
 _MOMENTS = ("2026-01-01T00:00:00Z", "2026-01-01T00:00:02Z", "2026-01-01T00:00:04.000000Z", "2026-01-01T00:00:03+00:00")
@@ -38,12 +38,12 @@ _FAULTS: tuple[Any, ...] = (
 
 
 def random_readings(drawn: Random) -> Readings:
-    """Any set of readings, each with half of its rules as they come."""
+    """Random readings. Each rule has a chance of one half of being set."""
     return Readings({rule: drawn.choice(list(readings)) for rule, readings in READINGS.items() if drawn.random() < 0.5})
 
 
 def random_walk(drawn: Random, length: int = 25) -> list[Step]:
-    """Steps, most of which make sense."""
+    """Random steps, most of which make sense."""
     steps = [_create(drawn)]
     kinds = (
         _create,
@@ -266,7 +266,7 @@ _REPLIES: Mapping[str, Reply] = {
     "patch-state": (200, [{"op": "replace", "path": "/state/currentStatus", "value": "removed"}]),
     "patch-reference": (200, [{"op": "add", "path": "/reference", "value": "patched"}]),
 }
-"""By the path of the receiver's address."""
+"""Replies by the path of the receiver's address."""
 
 
 def _answering(reply: Reply) -> Callable[[Got], Reply]:
@@ -274,7 +274,7 @@ def _answering(reply: Reply) -> Callable[[Got], Reply]:
 
 
 class Walker:
-    """Takes steps, and keeps what a program could have seen."""
+    """Takes steps, and records what a program could have seen."""
 
     def __init__(self, readings: Readings, receiver: Receiver) -> None:
         self.readings = readings
@@ -282,7 +282,7 @@ class Walker:
         self.clock = ManualClock()
         self.seen: list[object] = []
         self.answers: list[tuple[str, str, httpx.Response, tuple[str, ...]]] = []
-        """Method, path, the answer, and the faults that it met."""
+        """The method, the path, the answer, and the faults that the request met."""
         self.touched: set[str] = set()
         self._taken: bytes | None = None
         self._seeded = 0

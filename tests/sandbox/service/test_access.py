@@ -162,7 +162,7 @@ async def test_a_failure_of_the_sandbox_itself_is_a_500_without_a_traceback(
 
 
 async def test_v1_is_not_imitated(sandbox: Sandbox) -> None:
-    """And the answer says so, instead of leaving its reader with a wrong address."""
+    """The answer says so, because the reader might otherwise look for a wrong address."""
     async with httpx.AsyncClient(transport=httpx.ASGITransport(sandbox.app), base_url=IN_PROCESS_URL) as http:
         response = await http.get("/api/v1/checkout/orders")
     assert response.status_code == 404

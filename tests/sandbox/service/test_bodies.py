@@ -1,4 +1,4 @@
-"""Bodies: checked against the description, kept in its spelling."""
+"""The service checks bodies against the description, and keeps them in its spelling."""
 
 import json
 from pathlib import Path
@@ -73,7 +73,7 @@ async def test_a_refusal_does_not_repeat_what_was_sent(api: Api) -> None:
 @rule("date-time")
 @pytest.mark.parametrize("year", ["0001", "0346", "1970", "8999"])
 async def test_a_year_has_four_digits(api: Api, year: str) -> None:
-    """Otherwise it would not be a date-time, and those of the first millennium would sort after ours."""
+    """Otherwise the text would not be a date-time, and years before 1000 would sort after later ones."""
     path = f"{await api.payable()}/payments"
     given = f"{year}-10-06T03:26:43Z"
     made = (await api.send("POST", path, {"upsell": {"expiration": given}})).json()

@@ -175,7 +175,7 @@ async def test_callbacks_are_registered_and_removed(api: Api) -> None:
 
 
 class Receiver:
-    """A server on loopback that keeps its calls and answers one status; its redirects lead to a 200."""
+    """A server on loopback that records its calls and answers with one status. Its redirects lead to a 200."""
 
     def __init__(self) -> None:
         self.status = 200

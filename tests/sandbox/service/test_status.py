@@ -144,7 +144,7 @@ async def test_the_parts_that_may_be_changed_in_each_status(
     payment = (await api.ok("GET", f"{order}/payments"))[0]["id"]
     response = await api.send(method, order + path.format(payment=payment), body)
     if status in open_in:
-        # An open part with nothing of that id in it is 404, which a locked part never is.
+        # An open part without an entry of that id gives 404, which a locked part never does.
         assert response.is_success or response.status_code == 404, response.text
     else:
         assert (response.status_code, response.json()["code"]) == (400, "order-bad-request")

@@ -1,4 +1,4 @@
-"""The own checks of validate."""
+"""The checks that validate makes itself."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The file of the store: opened again, and never a file of another program."""
+"""The store opens its own file again, and never a file of another program."""
 
 import sqlite3
 from collections.abc import Callable

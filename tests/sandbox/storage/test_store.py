@@ -1,4 +1,4 @@
-"""The store: all or nothing, and found by index."""
+"""The store writes all of a transaction or nothing, and finds orders by index."""
 
 import sqlite3
 from typing import Any
@@ -54,7 +54,7 @@ INDEXED = [
 
 @pytest.mark.parametrize(("condition", "index"), INDEXED)
 def test_lists_are_filtered_by_index(condition: str, index: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The very statements of a list, as the store sends them."""
+    """The test reads the statements that the store sends for a list."""
     database = sqlite3.connect(":memory:", isolation_level=None)
 
     def connect(*_args: Any, **_options: Any) -> sqlite3.Connection:
