@@ -1,4 +1,4 @@
-"""An adapter that needs no service: its calls are simulated."""
+"""An adapter that needs no service, because its calls are simulated."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def adapter(norce: NorceOrderClient) -> Adapter:
 
 @pytest.fixture
 def in_real_time() -> Callable[..., Adapter]:
-    """For handlers that wait for one another: virtual time would not stand still for them."""
+    """Make adapters for handlers that wait for one another. Virtual time would go on meanwhile."""
     norce = NorceOrderClient(base_url="http://127.0.0.1:1", token="t" * 20, merchant="acme", channel="se")
 
     def made(**arguments: Any) -> Adapter:

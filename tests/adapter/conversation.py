@@ -38,7 +38,7 @@ MOUNT = "/norce"
 
 
 class Told:
-    """The calls that the handlers got, and the answers that they give."""
+    """Records the calls that the handlers got, and says what they answer."""
 
     def __init__(self) -> None:
         self.hooks: list[str] = []
@@ -49,7 +49,7 @@ class Told:
 
 
 def erp(norce: NorceOrderClient, public_url: str, told: Told, **arguments: Any) -> Adapter:
-    """The adapter."""
+    """The adapter, whose handlers report to ``told``."""
     adapter = norce.adapter("erp", public_url=public_url, secret=SECRET, bearer=BEARER, **arguments)
 
     @adapter.hook("/state", target="/payments")
@@ -124,7 +124,7 @@ async def driver(sandbox: Sandbox, base_url: str, **arguments: Any) -> AsyncGene
 
 
 async def converse(norce: NorceOrderClient, sandbox: Sandbox, adapter: Adapter, told: Told) -> None:
-    """Every call that the service can make to the adapter, over one order."""
+    """Make the service call the adapter in every way that it can, over one order."""
     order = await norce.orders.create(ORDER)
     await order.payments.create({"amount": 125.0})
 

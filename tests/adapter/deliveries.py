@@ -1,4 +1,4 @@
-"""Deliveries for tests."""
+"""Makes deliveries for tests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ARRIVED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
 def delivery(body: Any = None, *, order_id: str = "o_1", modified: str | None = None, **changed: Any) -> Delivery:
-    """A delivery with this body: JSON data, or bytes."""
+    """A delivery with this body, which is JSON data or bytes."""
     if not isinstance(body, bytes):
         members = {"id": order_id, "cart": {"total": 125.0}} if body is None else body
         if modified is not None:

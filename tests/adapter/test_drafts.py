@@ -1,7 +1,7 @@
 """Edits of a draft become a patch that makes the same edits, for random orders and random edits.
 
-Each edit is made twice: to the draft's models, and by hand to the JSON data. Applied to the proposed order, the patch must
-give that data.
+Each edit is made twice: to the draft's models, and by hand to the JSON data. Applied to the proposed order, the patch
+must give that data.
 """
 
 from __future__ import annotations

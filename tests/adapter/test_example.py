@@ -1,5 +1,5 @@
 # ruff: noqa: E501 - the example is quoted as it stands
-"""The example that the adapters were designed with, run against the local order service."""
+"""The example that the adapters were designed with runs against the local order service."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ WITH_INBOX = 'bearer=env.get("ERP_BEARER"), inbox=inbox)'
 
 
 async def test_it_runs(tmp_path: Path) -> None:
-    """With an inbox, which the example leaves out."""
+    """The test gives the adapter an inbox, which the example leaves out."""
     example = EXAMPLE.replace('bearer=env.get("ERP_BEARER"))', WITH_INBOX)
     from starlette.applications import Starlette
     from starlette.routing import Mount
@@ -103,8 +103,8 @@ async def test_it_runs(tmp_path: Path) -> None:
 
 
 async def test_without_an_inbox_it_is_refused() -> None:
-    """An adapter picks no place by itself: a file that its program did not choose may be lost with its container, and
-    with it notifications that were answered as stored."""
+    """An adapter picks no place by itself. A file that its program did not choose may be lost with its container,
+    and with it notifications that were answered as stored."""
     async with NorceOrderClient(base_url="http://127.0.0.1:1", token="t", merchant="acme", channel="se") as norce:
         with pytest.raises(ConfigurationError, match="inbox"):
             exec(EXAMPLE, {"norce": norce, "env": {"ERP_PATH_SECRET": SECRET}})

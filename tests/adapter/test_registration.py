@@ -1,4 +1,5 @@
-"""What an adapter registers: once, replaced if the secret changes, and removed again; nothing of other programs."""
+"""An adapter registers its handlers once, replaces them if the secret changes, and removes them again. It leaves
+those of other programs alone."""
 
 from __future__ import annotations
 

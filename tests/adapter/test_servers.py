@@ -1,4 +1,5 @@
-"""The same conversation over sockets and in process, on both loops, under several servers and in several frameworks."""
+"""An adapter has the same conversation over sockets and in process, on both loops, under several servers and in
+several frameworks."""
 
 from __future__ import annotations
 
@@ -44,8 +45,7 @@ async def test_in_process(sandbox: Sandbox, framework: Framework) -> None:
     [*((server, "alone") for server in SERVERS), *(("uvicorn", framework) for framework in FRAMEWORKS[1:])],
 )
 async def test_over_sockets(sandbox: Sandbox, server: Server, framework: Framework) -> None:
-    """Each of the three on a loop of its own: the service, the adapter with its client, and the program that makes the
-    calls."""
+    """The service, the adapter with its client, and the program that makes the calls each have a loop of their own."""
     told = Told()
     listener, address = listening()
     async with sandbox, driver(sandbox, sandbox.base_url) as norce:
@@ -65,7 +65,7 @@ def path_of(framework: Framework) -> str:
 
 
 def closing(app: Any, norce: NorceOrderClient) -> Any:
-    """Closes the adapter's client on its own loop, once the server has stopped."""
+    """An application that closes the adapter's client on its own loop, once the server has stopped."""
 
     async def then_closed(scope: Any, receive: Any, send: Any) -> None:
         await app(scope, receive, send)

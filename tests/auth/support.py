@@ -29,7 +29,7 @@ SECRET = "s3cret/with&signs=ä"
 
 
 def account(**changes: Any) -> ClientCredentials:
-    """An account at an address of its own by default."""
+    """An account whose token service has an address of its own by default."""
     given: dict[str, Any] = {
         "client_id": "shop",
         "client_secret": SECRET,
@@ -40,13 +40,13 @@ def account(**changes: Any) -> ClientCredentials:
 
 
 def granted(token: str = "tok-1", life: Any = 3600, takes: float = 0.0, **members: Any) -> Step:
-    """The answer of the identity service with a token."""
+    """An answer of the identity service with a token."""
     data = {"access_token": token, "token_type": "Bearer", "expires_in": life, **members}
     return answer(200, data, takes=takes)
 
 
 def numbered(*, life: Any = 3600, takes: float = 0.0) -> Callable[[WireRequest], Step]:
-    """A service that hands out tok-1, tok-2, ... without end."""
+    """A service that gives out tok-1, tok-2, ... without end."""
     numbers = itertools.count(1)
     return lambda _: granted(f"tok-{next(numbers)}", life, takes)
 
@@ -62,7 +62,7 @@ class Bank:
 
     @property
     def times(self) -> list[float]:
-        """The times of requests for tokens, from the start on."""
+        """The times of requests for tokens, counted from the start."""
         return [time - START for time in self.engine.times]
 
 
@@ -78,8 +78,8 @@ def bank(script: Script, *, uniform: Uniform = lowest, rate: RequestRate | None 
 
 @dataclass
 class TokenService:
-    """The requests that the services over a socket got: the one for tokens, which waits for ``open`` before it answers,
-    and one for orders, which has none."""
+    """Records the requests that the services over a socket got. The one for tokens waits for ``open`` before it
+    answers. The one for orders has none."""
 
     url: str
     base_url: str

@@ -1,4 +1,4 @@
-"""Client credentials: how often the client asks the identity service, when, and what callers get."""
+"""Client credentials: when and how often the client asks the identity service, and what callers get."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture(autouse=True)
 def full_limit() -> None:
-    """The process's limit as at its start."""
+    """Let each test begin with the full limit of the process."""
     process_rate.forget()
 
 
@@ -55,7 +55,7 @@ def client(engine: ScriptedEngine, clock: FakeClock) -> NorceOrderClient:
 
 
 async def results_of(bank_: Bank, count: int) -> list[str]:
-    """The results of a number of concurrent callers: tokens, or errors' texts."""
+    """The results of a number of concurrent callers: tokens, or the texts of errors."""
     seen: list[str] = []
 
     async def ask() -> None:
@@ -74,7 +74,7 @@ async def results_of(bank_: Bank, count: int) -> list[str]:
 
 
 async def test_a_stampede_makes_one_request() -> None:
-    """A thousand callers, one refresh, one token for all."""
+    """A thousand callers cause one refresh and share its token."""
     stand = bank(numbered(takes=0.5))
     assert await results_of(stand, 1_000) == ["Bearer tok-1"] * 1_000
     assert stand.times == [0.0]
@@ -82,8 +82,8 @@ async def test_a_stampede_makes_one_request() -> None:
 
 
 async def test_a_stampede_over_a_socket_makes_one_request() -> None:
-    """The same through a client, its engine and a real socket: a thousand calls, one form, with the credentials in
-    its body."""
+    """A thousand calls go through a client, its engine and a real socket. They send one form, with the credentials
+    in its body."""
     tokens: list[str] = []
 
     with token_service() as service:
@@ -114,7 +114,7 @@ async def test_a_stampede_over_a_socket_makes_one_request() -> None:
 
 
 async def test_the_request_as_it_goes_out() -> None:
-    """A form in the body; nothing of it is in the address or a header."""
+    """It is a form in the body. The address and the headers have none of it."""
     stand = bank([granted()])
     await stand.provider.token()
     (request,) = stand.engine.requests
@@ -136,8 +136,8 @@ async def test_the_request_as_it_goes_out() -> None:
     [(3600, 3300, 3540), (100, 75, 90), ("1000", 750, 940), (None, LIFE - 300, LIFE - 60)],
 )
 async def test_early_refresh_in_the_background_and_due_refresh_awaited(life: Any, early: float, due: float) -> None:
-    """In the last quarter of its life callers keep the token; then one refresh begins in the background. In the last
-    tenth they wait for it."""
+    """One refresh begins in the background when a quarter of the token's life is left, or five minutes. Callers wait
+    for a new token when a tenth is left, or a minute. The shorter time counts in both cases."""
     stand = bank([granted("old", life), granted("new", life)])
     await stand.provider.token()
     await stand.clock.wait(early - 0.5)
@@ -172,7 +172,7 @@ async def test_callers_keep_the_old_token_until_it_is_due_even_while_a_refresh_i
 
 
 async def test_a_token_that_expires_at_once_is_used_once() -> None:
-    """expires_in 0 or less gives every caller a fresh one, within the limit."""
+    """If ``expires_in`` is 0 or less, every caller gets a fresh token, within the limit."""
     stand = bank(numbered(life=-5))
     assert [await stand.provider.token() for _ in range(LIMIT_BURST + 2)][-1] == f"Bearer tok-{LIMIT_BURST + 2}"
     assert stand.times[-2:] == [20.0, 40.0]
@@ -182,7 +182,7 @@ async def test_a_token_that_expires_at_once_is_used_once() -> None:
 
 
 async def test_a_failure_is_shared_and_the_next_caller_tries_again() -> None:
-    """All waiting callers get the same error from one request; later callers do not get it."""
+    """All waiting callers get the same error from one request. Later callers do not get it."""
     stand = bank([answer(400, {"error": "invalid_client"}, takes=0.2), granted()])
     told = await results_of(stand, 50)
     assert set(told) == {"no token from the identity service: answered 400 (invalid_client)"}
@@ -193,7 +193,7 @@ async def test_a_failure_is_shared_and_the_next_caller_tries_again() -> None:
 
 @pytest.mark.parametrize("step", [answer(429), answer(500), answer(503), lost("connect"), lost("read")])
 async def test_a_temporary_failure_is_tried_three_times(step: Step) -> None:
-    """Throttling, server errors and lost answers; with the longest pauses in between."""
+    """Rejections, server errors and lost answers are temporary. The clock draws the longest pauses in between."""
     stand = bank([step] * TRIES, uniform=highest)
     with pytest.raises(TokenError):
         await stand.provider.token()
@@ -240,7 +240,8 @@ async def test_a_refusal_is_not_asked_again(status: int) -> None:
     ids=lambda body: repr(body[:40]),
 )
 async def test_garbage_is_a_token_error(body: bytes) -> None:
-    """Never a foreign exception, never a second request, nothing of the answer in the text."""
+    """No foreign exception leaves the provider, it sends no second request, and the text quotes nothing of the
+    answer."""
     stand = bank([answer(200, body=body)])
     with pytest.raises(TokenError) as caught:
         await stand.provider.token()
@@ -251,7 +252,7 @@ async def test_garbage_is_a_token_error(body: bytes) -> None:
 
 
 async def test_nan_as_the_life_counts_as_missing() -> None:
-    """JSON has no NaN; it reads as null."""
+    """JSON has no NaN, so it reads as null."""
     stand = bank([answer(200, body=b'{"access_token": "t", "expires_in": NaN}'), granted("new")])
     await stand.provider.token()
     await stand.clock.wait(LIFE - 60)
@@ -259,7 +260,7 @@ async def test_nan_as_the_life_counts_as_missing() -> None:
 
 
 async def test_a_failing_background_refresh_costs_no_call_and_is_not_repeated_fast() -> None:
-    """While the token lives, callers keep it; while refreshes fail, the client asks once per twenty seconds."""
+    """While the token lives, callers keep it. While refreshes fail, the client asks once every twenty seconds."""
     stand = bank(lambda request: granted("old", 1000) if len(stand.engine.requests) == 1 else answer(403))
     await stand.provider.token()
     await stand.clock.wait(750.0)
@@ -276,7 +277,7 @@ async def test_a_failing_background_refresh_costs_no_call_and_is_not_repeated_fa
 
 
 async def test_a_cancelled_caller_leaves_the_refresh_to_the_others() -> None:
-    """Also if the cancelled caller had begun the refresh."""
+    """That holds for the caller that began the refresh too."""
     stand = bank([granted(takes=5.0)])
     seen: list[tuple[str, float]] = []
 
@@ -302,7 +303,7 @@ async def test_a_refresh_that_all_callers_left_still_serves_the_next() -> None:
 
 @pytest.mark.parametrize("grace", [0.0, 3.0])
 async def test_closing_in_the_middle_of_a_refresh(grace: float) -> None:
-    """Waiting callers get an error, nothing hangs, nothing is left in flight."""
+    """Waiting callers get an error, nothing hangs, and nothing is left in flight."""
     stand = bank([HANG])
     told: list[str] = []
 
@@ -325,7 +326,7 @@ async def test_closing_in_the_middle_of_a_refresh(grace: float) -> None:
 
 
 async def test_closing_right_after_the_refresh_began() -> None:
-    """Before its task has reached the engine: no caller hangs."""
+    """The task of the refresh has not reached the engine yet. No caller hangs."""
     stand = bank([HANG])
     told: list[str] = []
 
@@ -343,7 +344,7 @@ async def test_closing_right_after_the_refresh_began() -> None:
 
 
 async def test_a_client_closed_while_it_gets_its_token_raises() -> None:
-    """The call ends, and no request went to the order service."""
+    """The call ends, and the order service gets no request."""
     clock = FakeClock()
     engine = ScriptedEngine([HANG], clock)
     norce = client(engine, clock)
@@ -364,7 +365,7 @@ async def test_a_client_closed_while_it_gets_its_token_raises() -> None:
 
 
 async def test_a_refused_token_is_replaced_once_for_a_whole_stampede() -> None:
-    """However many calls were answered 401 with the same token, also those that come late."""
+    """Many calls get a 401 with the same token, and some of them late. They cause one refresh."""
     stand = bank(numbered(takes=1.0))
     old = await stand.provider.token()
     worth: list[bool] = []
@@ -387,8 +388,8 @@ async def test_the_same_token_again_is_not_tried() -> None:
 
 
 async def test_a_service_that_accepts_no_token_does_not_use_up_the_limit() -> None:
-    """Whether Norce Checkout takes such tokens is not published. If it does not, every call is refused twice; only one
-    in twenty seconds asks for another token."""
+    """Norce does not publish whether Norce Checkout accepts such tokens. If it does not, every call is refused
+    twice, and only one in twenty seconds asks for another token."""
     stand = bank(numbered())
     for second in range(60):
         worth = await stand.provider.refused(await stand.provider.token())
@@ -405,7 +406,7 @@ async def test_a_refresh_after_401_that_fails_is_reported() -> None:
 
 
 async def test_a_call_refused_with_401_is_repeated_once_with_a_fresh_token() -> None:
-    """Not counted as a repeat; refused again, it is the caller's."""
+    """Forty calls share one refresh, and none of them waits."""
     clock = FakeClock()
     tokens = numbered()
 
@@ -443,7 +444,7 @@ async def test_401_for_every_token_is_unauthorized() -> None:
 
 
 def test_the_limit_is_twenty_at_once_then_three_a_minute() -> None:
-    """Exact: the twenty-first waits 20 s, the next 40 s, and a minute of rest gives three back."""
+    """The twenty-first request waits 20 s and the next 40 s. A minute of rest gives three back."""
     rate = RequestRate(LIMIT_PER_SECOND, LIMIT_BURST)
     assert [rate.take(5.0) for _ in range(20)] == [0.0] * 20
     assert [rate.take(5.0) for _ in range(3)] == pytest.approx([20.0, 40.0, 60.0])
@@ -457,7 +458,7 @@ def test_the_limit_is_twenty_at_once_then_three_a_minute() -> None:
 
 
 async def test_the_limit_holds_over_all_clients_of_a_process() -> None:
-    """Thirty clients with an account at one address: twenty ask at once, the others every twenty seconds."""
+    """Of thirty clients with an account at one address, twenty ask at once and the others one every twenty seconds."""
     clock = FakeClock()
     engine = ScriptedEngine(
         lambda request: granted() if request.url == TOKEN_URL else answer(200, {"data": []}),
@@ -532,7 +533,7 @@ def test_plain_http_goes_to_loopback_only(url: str) -> None:
 
 
 async def test_the_secret_and_the_token_show_nowhere(caplog: pytest.LogCaptureFixture) -> None:
-    """Not in reprs, not in errors and their chains, not in any log line, also when the service quotes them."""
+    """They are in no repr, no error with its chain, and no log line, even if the service quotes them."""
     caplog.set_level(logging.DEBUG)
     nasty = answer(400, {"error": "s3cret", "error_description": f"{SECRET} is wrong", "access_token": "tok-1"})
     stand = bank([granted(), nasty])

@@ -1,4 +1,4 @@
-"""Tokens from strings, functions and providers of the user, and the client's reaction to a 401."""
+"""Tokens come from strings, functions and providers of the user. Tests show how the client reacts to a 401."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_token_that_can_not_be_a_header_is_refused_without_showing_it(given: A
 
 
 async def test_one_token_refused_is_refused() -> None:
-    """Nothing else to try: one request."""
+    """There is no other token to try, so the client sends one request."""
     one = stand(taking("other"), token="old")
     with pytest.raises(UnauthorizedError):
         await one.call(GET_ORDER)
@@ -84,7 +84,7 @@ async def test_one_token_refused_is_refused() -> None:
 
 
 async def test_the_secondary_is_tried_once_and_kept() -> None:
-    """Also by scopes, and by calls in flight that find their token swapped already."""
+    """Later calls begin with it, and so do scopes."""
     rotated = stand(taking("new"), token="old", secondary_token="new")
     await rotated.call(GET_ORDER)
     await rotated.call(CREATE_PAYMENT)
@@ -117,7 +117,7 @@ async def test_both_refused_is_unauthorized_after_two_requests() -> None:
 
 
 async def test_late_refusals_of_the_old_token_do_not_swap_back() -> None:
-    """Ten calls were in flight with the primary when the first was refused."""
+    """Ten calls were in flight with the primary token when the first was refused."""
     pair = StaticToken("old", "Bearer new")
     assert [await pair.refused("Bearer old") for _ in range(10)] == [True] * 10
     assert await pair.token() == "Bearer new"
@@ -215,7 +215,7 @@ async def test_a_function_that_fails_after_401_leaves_the_401() -> None:
 
 
 class Vault:
-    """A provider that hands out what it is told to, errors too."""
+    """A provider that returns the tokens and raises the errors that it is given."""
 
     def __init__(self, *tokens: Any, worth: Any = False) -> None:
         self._tokens = iter(tokens)
@@ -275,7 +275,8 @@ async def test_a_provider_that_fails_on_a_401_leaves_the_401() -> None:
 
 @pytest.mark.parametrize("operation", [CREATE_ORDER, CREATE_PAYMENT], ids=lambda operation: operation.id)
 async def test_a_provider_that_fails_later_does_not_hide_a_lost_answer(operation: Any) -> None:
-    """The first attempt may have taken effect; the read-back found no token. That is unknown, not a token error."""
+    """The first attempt may have taken effect, and the read-back gets no token. The outcome is unknown, which is not
+    a token error."""
     own = stand([lost("read")], token=Vault("one", *[ValueError("hush")] * 5))
     with pytest.raises(OutcomeUnknownError) as caught:
         await own.call(operation)
@@ -311,7 +312,7 @@ def test_a_secondary_goes_with_a_string_alone(token: Any) -> None:
 
 
 async def test_tokens_show_in_no_repr_and_no_log_line(caplog: pytest.LogCaptureFixture) -> None:
-    """At every level, with bodies asked for, and with a 401 in between."""
+    """That holds at every log level, with bodies in the log, and with a 401 in between."""
     caplog.set_level(logging.DEBUG)
     shown = stand(taking("hush2"), token="hush1", secondary_token="hush2", log_bodies=True)
     await shown.call(GET_ORDER)
@@ -330,7 +331,7 @@ async def test_tokens_show_in_no_repr_and_no_log_line(caplog: pytest.LogCaptureF
 
 
 async def test_a_ready_token_is_not_awaited() -> None:
-    """The token of a string is ready; that of a function or of a provider of one's own is not."""
+    """The token of a string is ready. The client has to await that of a function or of a provider of the user's."""
     tokens = Tokens(StaticToken("one", "two"))
     first = tokens.at_hand()
     assert first is not None
@@ -351,7 +352,7 @@ async def test_a_ready_token_is_not_awaited() -> None:
 
 
 async def test_a_token_is_separate_from_its_header() -> None:
-    """The provider is asked about what it handed out; the header is made once for the same token."""
+    """The provider gets back a token as it returned it. The header is made once for the same token."""
     tokens = Tokens(provider_of(Vault("four", "four")))
     first, again = await tokens.signed(), await tokens.signed()
     assert first is again

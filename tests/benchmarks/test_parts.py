@@ -24,11 +24,11 @@ from norce_order_async._json import is_list, is_mapping
 pytestmark = pytest.mark.slow(group="benchmarks")
 
 PROCESS_BY_PROCESS = {"codecs", "imports"}
-"""Parts that start a process for each figure: even with the smallest numbers they take as long as all others."""
+"""Parts that start a process for each figure. Even with the smallest numbers they take as long as all others."""
 
 
 def numbers(figures: Any) -> Iterator[float]:
-    """All numbers in there."""
+    """All numbers in these figures, at any depth."""
     if is_mapping(figures):
         figures = list(figures.values())
     if is_list(figures):
@@ -42,7 +42,7 @@ def numbers(figures: Any) -> Iterator[float]:
     "name", [pytest.param(name, marks=pytest.mark.soak if name in PROCESS_BY_PROCESS else ()) for name in NAMES]
 )
 def test_every_part_measures_and_shows(name: str) -> None:
-    """Figures that can be kept as JSON, without a missing one, and tables with as many cells as columns."""
+    """The figures are finite and can be kept as JSON. A row of a table has as many cells as there are columns."""
     figures = json.loads(json.dumps(part(name).measure(TINY, lambda _: None)))
     assert all(math.isfinite(number) for number in numbers(figures))
     tables = part(name).tables(figures)
@@ -59,8 +59,8 @@ def test_every_part_measures_and_shows(name: str) -> None:
 @pytest.mark.soak
 @pytest.mark.xfail(reason="one in six aborts: pyreqwest 0.15.1 on Python 3.11", strict=True)
 def test_an_engine_in_rust_would_end_the_interpreter_cleanly() -> None:
-    """pyreqwest stays a row of the benchmarks as long as this fails: of 120 interpreters that read an order with it and
-    end with the client open, none may end with an error."""
+    """pyreqwest stays only a row of the benchmarks while this test fails. Of 120 interpreters that read an order
+    with it and end with the client open, none may end with an error."""
     pytest.importorskip("pyreqwest")
     with service([Door()]) as answering:
         url = answering.targets[Door()].url + PATH
@@ -87,7 +87,7 @@ asyncio.run(main())
 
 
 def test_the_job_against_the_local_service(tmp_path: Path) -> None:
-    """All orders are done, with a journal and without."""
+    """All orders are done with a journal, and the figures have each round."""
     figures = anyio.run(bulk.measure, 20, 1, tmp_path)
     assert list(figures) == ["without a journal, round 1", "with a journal, round 1", "with a journal, all"]
     assert figures["with a journal, all"]["orders"] == 20

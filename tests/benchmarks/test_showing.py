@@ -1,4 +1,4 @@
-"""From figures to words: ratios, goals, tables, the picture, the page."""
+"""The benchmarks turn figures into ratios, goals, tables, a picture and a page."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def lap(rate: float, p99: float = 100.0) -> dict[str, Any]:
 
 
 def rated(ours: list[float], aiohttp: list[float], tasks: int = 500) -> dict[str, Any]:
-    """Figures of a run with two contestants in the plain cells."""
+    """Figures of a run with two contestants in the cells without TLS."""
     cells = [throughput.Cell(tasks, latency, tls=False) for latency in throughput.LATENCIES]
     laps = {"norce-order-async": [lap(rate, 300.0) for rate in ours], "aiohttp": [lap(rate) for rate in aiohttp]}
     return {
@@ -44,7 +44,7 @@ def rated(ours: list[float], aiohttp: list[float], tasks: int = 500) -> dict[str
 
 
 def test_a_ratio_is_computed_round_by_round() -> None:
-    """A machine that is slow in one round is slow for both."""
+    """A machine that is slow in one round is slow for both contestants."""
     figures = rated([500.0, 60.0], [1000.0, 100.0])
     assert throughput.ratios(figures, "norce-order-async", "aiohttp", 0.05) == [0.5, 0.6]
     assert spread([0.5, 0.6]) == "0.55 (0.50 to 0.60)"
@@ -57,7 +57,7 @@ def test_each_round_begins_with_another_one() -> None:
 
 
 def test_a_starving_reader_counts() -> None:
-    """A wait that has not ended, longer than nearly all that have, is among the longest."""
+    """A wait that has not ended counts among the longest if it is longer than nearly all that have."""
     answered = [0.01] * 199
     assert percentiles(answered, [0.005, 0.5, 0.6, 0.7]) == (0.01, 0.5)
     assert percentiles(answered, [0.005]) == (0.01, 0.01)
@@ -65,7 +65,7 @@ def test_a_starving_reader_counts() -> None:
 
 
 def test_goals_are_reported_as_they_are() -> None:
-    """Reached or not, by the median; those of parts that were not measured are not mentioned."""
+    """The median decides whether a goal is reached. Goals of parts that were not measured are not mentioned."""
     rows = goals.table({"throughput": rated([600.0, 600.0], [1000.0, 1000.0])}).rows
     assert [(row[1], row[2], row[3]) for row in rows] == [
         ("≥ 0.97", "0.60 (0.60 to 0.60)", "**no**"),
@@ -87,7 +87,8 @@ def test_goals_are_reported_as_they_are() -> None:
 
 
 def test_a_ratio_of_processor_time_is_computed_block_by_block() -> None:
-    """What aiohttp takes, in parts of what ours takes; goals are read from it, and what a single task adds."""
+    """The ratio is the time of aiohttp divided by ours, and goals are read from it. What a read adds is its time
+    beyond the bare engine and the parsing."""
     blocks = {processor.GET: [50.0, 500.0], processor.HEAD: [100.0, 625.0], processor.MODELS: [100.0, 1000.0]}
     figures = {"1": {**blocks, processor.ENGINE: [60.0, 520.0], processor.PARSING: [10.0, 80.0]}, "50": blocks}
     assert processor.ratios(figures, processor.HEAD, 50) == [0.5, 0.8]
@@ -102,7 +103,6 @@ def test_a_ratio_of_processor_time_is_computed_block_by_block() -> None:
 
 
 def test_an_absent_contestant_is_named_with_its_reason() -> None:
-    """It is not left out in silence."""
     assert throughput.tables(rated([1.0], [1.0]))[-1].after[0] == "httpx2 was left out: httpx2 is not installed."
     with pytest.raises(AbsentError, match="no_such_library is not installed"):
         library("no_such_library")
@@ -110,7 +110,7 @@ def test_an_absent_contestant_is_named_with_its_reason() -> None:
 
 
 def test_the_typed_models_keep_the_order() -> None:
-    """The comparison is fair: our models lose nothing of an order."""
+    """The comparison is fair only if our models lose nothing of an order."""
     for body in BODIES.values():
         decode, encode = codecs.CODECS["norce-order-async"]()
         assert json.loads(encode(decode(body))) == json.loads(body)
@@ -118,7 +118,7 @@ def test_the_typed_models_keep_the_order() -> None:
 
 
 def test_the_picture_has_a_line_for_each() -> None:
-    """Well-formed, two contestants in each of four panels."""
+    """The picture is well-formed and has two contestants in each of four panels."""
     figures = rated([600.0], [1000.0])
     drawn = ET.fromstring(chart.draw(figures))
     lines = drawn.findall(".//{http://www.w3.org/2000/svg}polyline")
@@ -127,7 +127,7 @@ def test_the_picture_has_a_line_for_each() -> None:
 
 
 def test_the_page_is_written_from_the_figures(tmp_path: Path) -> None:
-    """Blocks are replaced; the text around them stays, and so does the rest of the blocks."""
+    """The blocks that were measured are replaced. The text around them and the other blocks stay."""
     (tmp_path / "performance.md").write_text(PAGE, "utf-8")
     parts = {"throughput": rated([600.0], [1000.0])}
     results = {"machine": {"cores": "2"}, "date": "2026-11-21", "quick": False, "parts": parts}
@@ -150,13 +150,13 @@ def test_the_page_is_written_from_the_figures(tmp_path: Path) -> None:
 
 
 def block(page: str, name: str) -> str:
-    """What stands between the markers."""
+    """The text between the markers of a part."""
     (found,) = re.findall(rf"<!-- measured: {name} -->\n(.*?)<!-- end -->\n", page, re.DOTALL)
     return str(found)
 
 
 def test_the_page_has_a_place_for_everything() -> None:
-    """Each part, the goals and the machine; and the commands on it are taken by the parser."""
+    """It has a block for each part, the goals and the machine. The parser accepts the commands on it."""
     for name in ("machine", "goals", *NAMES):
         assert block(PAGE, name).startswith("\n")
     commands = re.findall(r"python -m benchmarks( .*)?$", PAGE, re.MULTILINE)
@@ -166,7 +166,7 @@ def test_the_page_has_a_place_for_everything() -> None:
 
 
 def test_a_table_is_markdown() -> None:
-    """Words before, figures to the right, notes behind."""
+    """The text before the table comes first, figures are aligned to the right, and notes follow."""
     table = Table(["", "µs"], [["one", "1"]], "In words:", ["A note."])
     assert table.markdown() == "In words:\n\n|  | µs |\n|---|---:|\n| one | 1 |\n\nA note."
 
@@ -176,14 +176,15 @@ def fail(word: str) -> None:
 
 
 def test_an_error_in_another_process_is_raised_here() -> None:
-    """With its own type, and the place where it was raised."""
+    """It keeps its type, and a note says where it was raised."""
     with pytest.raises(ValueError, match="told") as caught:
         apart(fail, "told")
     assert "in fail" in "".join(caught.value.__notes__)
 
 
 def test_the_phases_of_a_load_leave_the_settling_out() -> None:
-    """Fifteen seconds at 10/s: slow in the first ten, at the level from the fourth on."""
+    """The first ten seconds of a phase don't count. The load is slow in the first four and then at the capacity of
+    10/s."""
     admitted = Counter(dict.fromkeys(range(4), 1) | dict.fromkeys(range(4, 15), 10))
     (phase,) = adaptive.phases([(10.0, 15)], admitted, Counter({12: 5}))
     assert phase == adaptive.Phase(capacity=10.0, admitted=10.0, away=5 / 55, settled=4)
@@ -191,6 +192,5 @@ def test_the_phases_of_a_load_leave_the_settling_out() -> None:
 
 
 def test_parts_have_titles_of_their_own() -> None:
-    """As they stand over their tables."""
     assert len({part(name).TITLE for name in NAMES}) == len(NAMES)
     assert len(CONTESTANTS) == 10

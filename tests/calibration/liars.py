@@ -22,8 +22,8 @@ class Liar:
     Args:
         engine: what really sends.
         lie: the kind of lie.
-        chance: how many of the answers are lies, of those that this lie is about.
-        drawn: for chances.
+        chance: the chance that an answer is a lie.
+        drawn: draws the chances.
         wait: lets the service's time pass.
     """
 
@@ -59,7 +59,7 @@ class Liar:
 
 
 def _answering(**what: Any) -> Lie:
-    """The request is carried out, and this is the answer."""
+    """The request is carried out, but the answer is this one."""
 
     async def lie(_: Liar, __: WireRequest, truth: Callable[[], Awaitable[WireResponse]]) -> WireResponse:
         return dataclasses.replace(await truth(), **what)
@@ -68,7 +68,7 @@ def _answering(**what: Any) -> Lie:
 
 
 def _not_done(status: int, body: bytes = b"") -> Lie:
-    """A change is not carried out, and this is the answer."""
+    """A change is not carried out, but the answer is this one."""
 
     async def lie(_: Liar, request: WireRequest, truth: Callable[[], Awaitable[WireResponse]]) -> WireResponse:
         return await truth() if request.method == "GET" else WireResponse(status, {}, body)
@@ -84,7 +84,7 @@ def _only(choose: Callable[[WireRequest], bool], lie: Lie) -> Lie:
 
 
 def _changing(change: Callable[[Json, Random], Json]) -> Lie:
-    """The body of a success is changed."""
+    """The body of an answer is changed."""
 
     async def lie(liar: Liar, _: WireRequest, truth: Callable[[], Awaitable[WireResponse]]) -> WireResponse:
         answer = await truth()
@@ -98,7 +98,7 @@ def _changing(change: Callable[[Json, Random], Json]) -> Lie:
 
 
 def _everywhere(change: Callable[[str, Json, Random], Json]) -> Callable[[Json, Random], Json]:
-    """A change of each member that an answer has."""
+    """A change of each member of an answer."""
 
     def changed(data: Json, drawn: Random) -> Json:
         if is_mapping(data):
@@ -267,4 +267,4 @@ LIES: Mapping[str, Lie] = {
     "valid": _only(_to("/validate", "POST"), _answering(status=200)),
     "any": _any,
 }
-"""By name; those above are about every answer, those below about answers of one operation."""
+"""Lies by name. The first ones are about every answer, the later ones about answers of one operation."""

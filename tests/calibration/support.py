@@ -1,4 +1,4 @@
-"""Calibrations of a local order service over a socket, without waiting for real time."""
+"""Runs calibrations of a local order service over a socket, without waiting for real time."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ MERCHANT, CHANNEL, OTHER = "acme", "se", "no"
 
 
 class SandboxTime(SystemClock):
-    """The machine's time. A sleep moves it and the sandbox's clock ahead instead of waiting; so does a callback that is
-    not answered (:func:`no_waiting_for_callbacks`)."""
+    """The machine's time. A sleep moves this clock and the sandbox's clock ahead instead of waiting. A callback that
+    is not answered does so too (:func:`no_waiting_for_callbacks`)."""
 
     __slots__ = ("_sandbox", "ahead")
 
@@ -86,8 +86,8 @@ class Holding(Receiver):
 
 @contextmanager
 def no_waiting_for_callbacks(receiver: Holding, clock: SandboxTime) -> Generator[None]:
-    """The sandbox gives up a call that is held as soon as it has arrived: then the time that it would have waited has
-    passed. It is the sandbox that says how long that is, by its readings."""
+    """Make the sandbox give up a held call as soon as it has arrived. The clocks move by the time that it would have
+    waited, which the sandbox derives from its readings."""
     post = Caller.post
 
     async def post_in_no_time(caller: Caller, url: str, body: bytes, scope: Scope, *, within: float) -> Reply:
@@ -108,9 +108,9 @@ def no_waiting_for_callbacks(receiver: Holding, clock: SandboxTime) -> Generator
 
 
 Change = Callable[[WireRequest, WireResponse], WireResponse]
-"""Changes an answer on its way."""
+"""Changes an answer in flight."""
 Instead = Callable[[WireRequest], WireResponse | None]
-"""The answer of a test in the service's place; None for no answer."""
+"""Returns the answer of a test in the service's place, or None to ask the service."""
 
 
 class Between:
@@ -161,11 +161,11 @@ def calibrated(
     say: Callable[[str], None] = lambda _: None,
     **how: Any,
 ) -> Result:
-    """Run a calibration and return its results.
+    """Run a calibration. Returns its results.
 
     Args:
         reachable: The service has an address to call.
-        waits: It really waits for callbacks that are not answered.
+        waits: Callbacks that are not answered take real time.
     """
 
     async def run() -> Result:
@@ -200,7 +200,7 @@ def named(result: Result) -> dict[str, str]:
 
 
 def left_in(sandbox: Sandbox) -> int:
-    """Orders of calibrations that still exist and were not removed."""
+    """The number of orders of calibrations that were not deleted."""
     deleted = {effect.order_id for effect in sandbox.effects.of(operation="DeleteCheckoutOrder")}
     made = {effect.order_id for effect in sandbox.effects.of(operation="CreateCheckoutOrder")}
     return len(made - deleted)
@@ -222,7 +222,7 @@ def unsaid_in(sandbox: Sandbox, result: Result) -> list[str]:
 
 
 def made_in(sandbox: Sandbox) -> int:
-    """Orders that were created."""
+    """The number of orders that were created."""
     return len(sandbox.effects.of(operation="CreateCheckoutOrder"))
 
 

@@ -1,4 +1,5 @@
-"""What a calibration never does: too many orders, too many requests, a status that starts adapters, damage."""
+"""What a calibration never does: create too many orders, send too many requests, set a status that starts adapters,
+or do damage."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ from .support import Instead, SandboxTime, an_engine, calibrated, left_in, made_
 
 
 def test_no_more_than_forty_requests_a_minute() -> None:
-    """In any sixty seconds, however they come."""
+    """The limit holds for any sixty seconds, however the requests come."""
     clock = SandboxTime()
 
     async def run() -> list[float]:
@@ -111,12 +112,12 @@ def test_the_bench_itself_refuses(status: str, allowed: bool, tmp_path: Path) ->
 
 
 def _answering(status: int, when: Callable[[WireRequest], bool] = lambda _: True) -> Instead:
-    """Answers these requests like this, without the service."""
+    """Give these requests an answer with this status, without the service."""
     return lambda request: WireResponse(status, {}, b"{}") if when(request) else None
 
 
 def test_the_third_5xx_stops_it(tmp_path: Path) -> None:
-    """Whatever comes between them; it still removes its orders."""
+    """Other answers may come between them. The run still removes its orders."""
     sent: list[str] = []
 
     def fails(request: WireRequest) -> bool:
@@ -139,7 +140,7 @@ def test_a_stopped_run_reports_the_open_questions(tmp_path: Path) -> None:
 
 
 def test_an_order_that_can_not_be_removed_stops_it(tmp_path: Path) -> None:
-    """It makes no further order, and names this one until it is gone."""
+    """The run creates few more orders, and its file names this one until it is gone."""
 
     def stuck(request: WireRequest) -> bool:
         return request.method == "DELETE" or (request.method == "PUT" and b'"removed"' in (request.body or b""))

@@ -1,4 +1,4 @@
-"""``norce-order calibrate`` as a command: its output and its question, the services that it refuses, and its files."""
+"""``norce-order calibrate`` as a command: its output, its question, the services that it refuses, and its files."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_it_writes_its_results(
     ],
 )
 def test_production_is_refused(where: list[str], env: dict[str, str], tmp_path: Path) -> None:
-    """With any options."""
+    """No option changes that."""
     flags = ["--yes", "--allow-completing", "--into", str(tmp_path)]
     for more in (flags, [*flags, "--clean-up"], [*flags, "--dry-run"]):
         ran = inside("calibrate", *where, *more, env=env)
@@ -179,7 +179,8 @@ def test_impossible_options(flags: list[str], why: str, env: dict[str, str], tmp
 
 
 def test_nothing_to_clean_up_after_here(sandbox: Sandbox, env: dict[str, str], tmp_path: Path) -> None:
-    """This says nothing about orders: the file may be in another folder. No lock is left in this one."""
+    """The command does not claim that no order is left, because the file may be in another folder. It leaves no lock
+    in this one."""
     ran = inside("calibrate", "--clean-up", "--into", str(tmp_path), env=env)
     assert (ran.code, ran.err) == (0, "")
     assert f"There is no calibration.state in {tmp_path}" in ran.out
@@ -236,7 +237,7 @@ def test_a_description_is_found(end: str, body: bytes) -> None:
 def test_a_description_is_kept_with_its_address(
     env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without the part of it that names the customer."""
+    """The address that is kept lacks the part that names the customer."""
 
     async def found(_: Wire) -> Described:
         return Described((), YAML, "https://acme.api-se.stage.norce.tech/docs/v0/openapi.yaml")

@@ -13,15 +13,15 @@ from norce_order_async.sandbox import READY, FaultPlan, Readings, Sandbox
 from .support import calibrated, left_in, made_in, named
 
 FIRST = Readings()
-"""The default behaviour of the local service."""
+"""The first reading of each rule, which the local service has by default."""
 LAST = Readings({rule: list(probe.answers)[-1] for rule, probe in PROBES.items()})
-"""The reading of each rule that differs most from it."""
+"""The last reading of each rule, which differs most from the first."""
 
 
 @pytest.mark.parametrize("readings", [FIRST, Readings.harsh(), LAST], ids=["first", "harsh", "last"])
 @pytest.mark.parametrize("faults", ["flaky-network", "rate-limited", "lost-answers", "deploy"])
 @pytest.mark.parametrize("seed", range(2))
-# Any seed gives an equally good course of these faults.
+# One seed is as good as another for these faults.
 @pytest.mark.in_turn("seed")
 def test_nothing_wrong_is_named(faults: str, seed: int, readings: Readings, tmp_path: Path) -> None:
     with Sandbox(faults=faults, seed=seed, readings=readings) as sandbox:
@@ -46,6 +46,6 @@ def test_a_service_that_fails_again_and_again_is_left_alone(seed: int, tmp_path:
 
 
 def test_every_ready_plan_is_tried() -> None:
-    """A new plan is tried here, or has a reason not to be: slow plans only cost time."""
+    """A new plan is tried here, or there is a reason not to. The plan ``slow`` only costs time."""
     assert set(READY) == {"flaky-network", "rate-limited", "lost-answers", "deploy", "chaos", "slow"}
     assert all(isinstance(plan, FaultPlan) for plan in READY.values())

@@ -1,4 +1,5 @@
-"""Every kind of lie, in up to every second answer: no wrong reading is named, and every order that is left is named."""
+"""The service tells every kind of lie, in up to every second answer. No wrong reading is named, and every order that
+is left is."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from .support import calibrated, made_in, named, unsaid_in
 CHANCES = (0.5, 0.1, 0.25, 0.02)
 
 ORDINARY = [(lie, CHANCES[index % 2], 0) for index, lie in enumerate(LIES)]
-"""Every kind once, as often as every second or as every tenth answer."""
+"""Each kind of lie once, in every second or every tenth answer."""
 CASES = [*ORDINARY, *for_soak(one for one in product(LIES, CHANCES, range(5)) if one not in ORDINARY)]
 
 

@@ -1,5 +1,5 @@
-"""A service, or a proxy before it, that answers wrongly now and then: no wrong reading, and every order left is
-named."""
+"""A service or a proxy before it answers wrongly now and then. No wrong reading is named, and every order that is
+left is."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_every_creation(lie: Change, tmp_path: Path) -> None:
 
 
 def test_a_token_that_expires(tmp_path: Path) -> None:
-    """From then on no rule gets a result, and the orders that are left are named; the next run removes them."""
+    """No rule gets a result from then on, and the orders that are left are named. The next run removes them."""
     answers = 0
 
     def expired(_: WireRequest, answer: WireResponse) -> WireResponse:
@@ -122,7 +122,7 @@ def test_a_token_that_expires(tmp_path: Path) -> None:
 
 
 def test_a_state_file_that_is_too_large(tmp_path: Path) -> None:
-    """The part behind the limit would be forgotten."""
+    """If it were read up to the limit, the rest would be forgotten."""
     with Sandbox() as sandbox:
         plan = plan_for(sandbox, tmp_path)
         plan.state.write_bytes(json.dumps({"format": 1, **plan.service}).encode() + b"\n" * (1024 * 1024))

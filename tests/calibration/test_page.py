@@ -1,4 +1,4 @@
-"""docs/calibrate.md: its commands run, and its tables are true."""
+"""The commands on docs/calibrate.md run, and its tables are true."""
 
 from __future__ import annotations
 

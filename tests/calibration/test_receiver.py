@@ -1,4 +1,4 @@
-"""The receiver behind a tunnel: anyone may call it, and only calls of this run count."""
+"""The receiver is behind a tunnel, so anyone may call it. Only calls of this run count."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_strangers_get_nothing(path: str, receiver: Receiver) -> None:
 
 @pytest.mark.parametrize("length", ["-1", "99999999999", "x", "²"])
 def test_an_invalid_length_is_refused(length: str, receiver: Receiver) -> None:
-    """Before anything is read, and the next call is answered."""
+    """The receiver refuses it before it reads a body, and it answers the next call."""
     host, port = "127.0.0.1", receiver.port
     with socket.create_connection((host, port)) as connection:
         head = f"POST {urlsplit(receiver.url('hook')).path} HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n"

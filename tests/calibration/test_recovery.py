@@ -1,6 +1,7 @@
 """A service that follows a reading is calibrated, and the result names that reading.
 
-One sandbox for each reading that a probe claims to recognise; then all the harsh ones together, and all first ones.
+There is one sandbox for each reading that a probe claims to recognise, one for all harsh readings together, and one for
+all first ones.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ READINGS = {rule.id: [reading.id for reading in rule.readings] for rule in RULES
 PAIRS = [(probe.rule, reading) for probe in PROBES.values() for reading in probe.answers]
 
 DEMANDS = "entry-demands"
-"""Two of its readings differ only in `accepted`, so they are recognised only with --allow-completing."""
+"""A rule of which two readings differ only in `accepted`, so a run recognises them only with --allow-completing."""
 
 
 def _recovered(
@@ -86,7 +87,7 @@ def test_all_harsh_readings_at_once(backend: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_nothing_wrong_is_named_of_any_mixture(seed: int, tmp_path: Path) -> None:
-    """One reading can hide another: then no result is given."""
+    """One reading can hide another. The rule then has no result."""
     drawn = Random(seed)
     readings = Readings({rule: drawn.choice(list(probe.answers)) for rule, probe in PROBES.items()})
     with Sandbox(readings=readings) as sandbox:
@@ -99,7 +100,7 @@ def test_nothing_wrong_is_named_of_any_mixture(seed: int, tmp_path: Path) -> Non
 
 
 def test_a_missing_edge_is_not_a_demand(tmp_path: Path) -> None:
-    """Accepted is then refused whatever the payments add up to."""
+    """If the status table lacks a step to accepted, the service refuses it whatever the payments add up to."""
     with Sandbox(readings={"transitions": "published", DEMANDS: "processing-only"}) as sandbox:
         assert named(calibrated(sandbox, tmp_path, (DEMANDS,), allow_completing=True)) == {}
 
@@ -115,6 +116,6 @@ def test_probes_answer_for_all_readings() -> None:
 
 
 def test_the_number_of_rules_that_need_only_credentials() -> None:
-    """Twenty are promised; the demands of `accepted` alone are found with --allow-completing."""
+    """Twenty are promised. One of these rules is fully recognised only with --allow-completing."""
     alone = [probe.rule for probe in PROBES.values() if probe.needs == "nothing"]
     assert (len(alone), len(PROBES), len(READINGS)) == (22, 29, 31)

@@ -88,7 +88,7 @@ def test_a_report_on_hostile_answers(token: str, tmp_path: Path) -> None:
 
 
 def test_the_output_of_the_command_on_hostile_answers(tmp_path: Path) -> None:
-    """Verdicts are our own words."""
+    """Verdicts have words of our own, and quote nothing of an answer."""
     with Sandbox() as sandbox:
         result = calibrated(sandbox, tmp_path, change=_hostile(sandbox.token))
         for verdict in result.verdicts.values():
@@ -109,7 +109,7 @@ _JUNK: list[Any] = [
 @pytest.mark.parametrize("junk", _JUNK, ids=repr)
 @pytest.mark.in_turn("every")
 def test_junk_never_makes_it_fail(every: int, junk: Any, tmp_path: Path) -> None:
-    """In place of each answer, or of some; no result then comes from damage to the sandbox."""
+    """The junk replaces each answer, or every third. A calibration may refuse to run, but no other error leaves it."""
     from norce_order_async.calibration.run import CalibrationError
 
     count = 0
@@ -129,7 +129,7 @@ def test_junk_never_makes_it_fail(every: int, junk: Any, tmp_path: Path) -> None
 
 
 def test_the_readings_are_loaded_again(tmp_path: Path) -> None:
-    """A local service with them behaves as the observed one did, and reports that they were observed."""
+    """A local service with these readings behaves as the observed one did, and says that they were observed."""
     chosen = {"dates": "last-modified", "pagination-size": "matches"}
     with Sandbox(readings=chosen) as sandbox:
         result = calibrated(sandbox, tmp_path)
@@ -143,7 +143,7 @@ def test_the_readings_are_loaded_again(tmp_path: Path) -> None:
 
 
 def test_neither_is_written_with_the_answer(tmp_path: Path) -> None:
-    """And loads as what it was: assumed."""
+    """When such a file is loaded, the rule is assumed."""
 
     def no_times(_request: WireRequest, response: WireResponse) -> WireResponse:
         return replace(response, body=response.body.replace(b'Z","lastModified"', b'+00:00","lastModified"'))

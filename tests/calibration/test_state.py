@@ -1,4 +1,5 @@
-"""The file that outlives a run: the next run removes the orders of a killed one, and never removes any other order."""
+"""A file outlives a run that was killed. The next run removes the orders that it names, and never removes any other
+order."""
 
 from __future__ import annotations
 
@@ -40,7 +41,7 @@ def _headers(sandbox: Sandbox) -> dict[str, str]:
 
 
 def _order(sandbox: Sandbox, **members: Any) -> str:
-    """An order that no calibration of this test made."""
+    """Create an order that no calibration made. Returns its id."""
     address = f"{sandbox.base_url}/api/v0/checkout/orders"
     created = httpx.post(address, headers=_headers(sandbox), json=members, verify=NO_TLS).raise_for_status()
     return str(created.json()["id"])
@@ -69,7 +70,7 @@ def _environment(sandbox: Sandbox) -> dict[str, str]:
 
 @pytest.mark.parametrize("orders", [1, 6, 12])
 def test_killed_in_the_middle(orders: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """kill -9 while there are orders; the second run removes them first, and then does its own work."""
+    """``kill -9`` ends a run that has orders. The second run removes them first, and then does its own work."""
     with Sandbox(faults={"rules": [{"fault": {"delay": 0.02}}]}) as sandbox:
         process = started(
             *("calibrate", "--yes", "--into", str(tmp_path)), stdout=DEVNULL, stderr=DEVNULL, env=_environment(sandbox)
@@ -94,7 +95,7 @@ def test_killed_in_the_middle(orders: int, tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_after_ctrl_c_the_orders_left_are_named(tmp_path: Path) -> None:
-    """The file still names them, too."""
+    """The file still names them, and a clean-up removes them."""
     with Sandbox(faults={"rules": [{"fault": {"delay": 0.05}}]}) as sandbox:
         process = started("calibrate", "--yes", "--into", str(tmp_path), env=_environment(sandbox), stdout=DEVNULL)
         while made_in(sandbox) < 2 and process.poll() is None:
@@ -110,7 +111,7 @@ def test_after_ctrl_c_the_orders_left_are_named(tmp_path: Path) -> None:
 
 
 def test_killed_between_a_creation_and_its_answer(sandbox: Sandbox, tmp_path: Path) -> None:
-    """Only the marker is known; it identifies the order among others."""
+    """Only the marker is known. It identifies the order among others."""
     ours = _order(sandbox, reference=RUN, cart={"reference": f"{RUN}-3"})
     changed = _order(sandbox, reference=RUN, attributes={"calibration": f"{RUN}-4"})
     others = [_order(sandbox, reference="4711", cart={"reference": "a"}), _order(sandbox, reference=f"{RUN}-3")]
@@ -123,7 +124,8 @@ def test_killed_between_a_creation_and_its_answer(sandbox: Sandbox, tmp_path: Pa
 
 
 def test_a_torn_last_line_is_ignored(sandbox: Sandbox, tmp_path: Path) -> None:
-    """It announced a creation that was not sent, or an answer, and then the marker before it identifies the order."""
+    """It announced a creation that was not sent, or it was about an answer. In that case the marker of an earlier
+    line identifies the order."""
     ours = _order(sandbox, reference=RUN, cart={"reference": f"{RUN}-1"})
     _file(sandbox, tmp_path, {"marker": f"{RUN}-1"}, f'{{"marker":"{RUN}-1","ord', end="")
     calibrated(sandbox, tmp_path, clean_only=True)
@@ -131,7 +133,7 @@ def test_a_torn_last_line_is_ignored(sandbox: Sandbox, tmp_path: Path) -> None:
 
 
 def test_an_order_of_another_program_is_left_alone(sandbox: Sandbox, tmp_path: Path) -> None:
-    """A file can be edited or copied."""
+    """A file can be edited or copied, so its ids are not enough to remove an order."""
     theirs = _order(sandbox, reference="4711")
     _file(sandbox, tmp_path, {"marker": f"{RUN}-1"}, {"marker": f"{RUN}-1", "order": theirs})
     with pytest.raises(CalibrationError, match="1 orders of an earlier run could not be removed"):
@@ -193,7 +195,7 @@ def test_a_bad_file_is_a_line_and_no_traceback(sandbox: Sandbox, tmp_path: Path)
 
 
 def test_two_runs_at_once(sandbox: Sandbox, tmp_path: Path) -> None:
-    """The second would remove the orders of the first."""
+    """The second run is refused, because it would remove the orders of the first."""
     seen: list[str] = []
 
     def second(_request: object) -> None:
@@ -207,7 +209,7 @@ def test_two_runs_at_once(sandbox: Sandbox, tmp_path: Path) -> None:
 
 
 def test_a_marker_is_on_the_disk_before_its_creation_is_sent(sandbox: Sandbox, tmp_path: Path) -> None:
-    """The file is read back at the moment of each creation."""
+    """The test reads the file at the moment of each creation."""
     announced: list[bool] = []
 
     def look(request: Any) -> None:
@@ -240,7 +242,8 @@ _WRITE = os.write
 
 
 class _FullDisk:
-    """Takes so many lines of state files, then half of one, and no more until it is emptied."""
+    """A disk with room for a number of lines of state files and then half of one. It takes no more until it has room
+    again."""
 
     def __init__(self, lines: int, monkeypatch: pytest.MonkeyPatch) -> None:
         self.room = lines
@@ -265,7 +268,8 @@ class _FullDisk:
 def test_the_disk_fills(
     lines: int, only: tuple[str, ...], sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever line is the first without space: it stops, makes no order without its marker, and leaves none."""
+    """Any line may be the first without space. The run then stops, creates no order without its marker, and leaves
+    none."""
     _FullDisk(lines, monkeypatch)
     unmarked: list[str] = []
 
@@ -286,7 +290,8 @@ def test_the_disk_fills(
 def test_the_disk_is_full_and_an_order_can_t_be_removed(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The order is named by its id before the reports, which can't be written; the file has it for later."""
+    """The command prints the id of the order before it reports that the reports can't be written. The file keeps the
+    id for a later clean-up."""
     _FullDisk(2, monkeypatch)
     written = Path.write_bytes
 
@@ -318,7 +323,7 @@ def test_the_disk_is_full_and_an_order_can_t_be_removed(
 
 
 def test_space_is_freed_while_it_runs(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The half line from before does not become part of the next one."""
+    """The half line that was written before does not become part of the next one."""
     disk = _FullDisk(2, monkeypatch)
     service = plan_for(sandbox, tmp_path).service
     state = StateFile.open(tmp_path / "calibration.state", service)
@@ -348,7 +353,8 @@ def test_a_disk_that_takes_a_line_in_parts(sandbox: Sandbox, tmp_path: Path, mon
 
 
 def test_the_output_can_t_be_written(sandbox: Sandbox, tmp_path: Path) -> None:
-    """Its output is a file on the same disk, or its reader has gone: it stops and removes its orders all the same."""
+    """The output is a file on a full disk, or its reader has gone. The run stops and removes its orders all the
+    same."""
 
     def say(line: str) -> None:
         if line.startswith("cart-"):

@@ -1,7 +1,7 @@
-"""A program with an adapter's inbox alone, to be killed while it runs: ``killed_inbox.py ADDRESS EFFECTS [PAUSE]``.
+"""A program with only an adapter's inbox, to be killed while it runs: ``killed_inbox.py ADDRESS EFFECTS [PAUSE]``.
 
-Stores what it reads, a JSON object a line, and writes the number of each when it would answer 200. Its handler writes
-down when it begins and ends, and takes effect once for each key, as a provider with idempotency keys does.
+It reads a JSON object a line and stores it, and prints its number when it would answer 200. Its handler records when it
+begins and ends, and takes effect once for each key, as a provider with idempotency keys does.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The place of a test's inbox, and queries of it from outside."""
+"""The places where tests keep an inbox, and queries of it from outside."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Place(Protocol):
     """A place where a test can open the inbox more than once."""
 
     address: str
-    """For the command line and other processes."""
+    """The address of the inbox for the command line and other processes."""
 
     def inbox(self, **settings: Any) -> Inbox:
         """An inbox in this place. Retries come at once by default."""
@@ -63,7 +63,7 @@ class InPostgres:
 
 
 def let_pass(place: Place, seconds: float) -> None:
-    """Make everything in an inbox older."""
+    """Make all entries of an inbox this much older."""
     place.query(f"UPDATE norce_inbox SET due = due - {seconds}, changed = changed - {seconds}")
 
 
@@ -73,11 +73,10 @@ def column(place: Place, name: str) -> list[Any]:
 
 
 class Worker:
-    """A handler that counts, and fails or waits if the test says so.
+    """A handler that counts its calls, and fails or waits if the test says so.
 
     Args:
         fails: how often it fails for each order, at first.
-        until: ends the work when this many calls have ended.
     """
 
     def __init__(self, *, fails: int = 0) -> None:

@@ -1,4 +1,4 @@
-"""An inbox whose process is killed at random moments, between the 200 and the handler and within both."""
+"""The process of an inbox is killed at random moments: between the 200 and the handler, and within both."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PAUSE = 0.004
 
 
 class Service:
-    """Sends notifications until each was answered, some of them twice, and in random order."""
+    """Sends notifications in random order until each was answered. It sends some of them twice."""
 
     def __init__(self, count: int, seed: int) -> None:
         self.random = random.Random(seed)
@@ -42,7 +42,7 @@ class Service:
         }
 
     def calls(self, process: Program, most: int, kill_after: int | None) -> None:
-        """Send some notifications to a process, and kill it after a number of answers."""
+        """Send some notifications to a process. If ``kill_after`` is set, kill the process after so many answers."""
         some, self.waiting = self.waiting[:most], self.waiting[most:]
         assert process.stdin is not None
         assert process.stdout is not None
@@ -55,7 +55,7 @@ class Service:
             some.remove(int(line))
         if kill_after is not None:
             process.kill()
-            # Answers that were on their way are lost, and their notifications are sent again.
+            # Answers in flight are lost, and their notifications are sent again.
             self.waiting += some
             self.random.shuffle(self.waiting)
 
@@ -66,7 +66,7 @@ def begin(place: Place, effects: Path) -> Program:
 
 
 def end(process: Program) -> str:
-    """Wait for its end, and return its error output."""
+    """Wait for the end of a process. Returns its error output."""
     assert process.stderr is not None
     for stream in (process.stdin, process.stdout):
         if stream is not None:
@@ -89,8 +89,8 @@ def provider(folder: Path) -> Path:
 
 
 def check(service: Service, place: Place, effects: Path) -> Counter[str]:
-    """Every notification was handled, took effect once, and never ran twice at the same time. Returns how often each
-    ran."""
+    """Check that every notification was handled, took effect once, and never ran twice at the same time. Returns how
+    often each ran."""
     connection = sqlite3.connect(effects)
     took_effect = [key for (key,) in connection.execute("SELECT key FROM effect")]
     runs = connection.execute("SELECT key, process, begun, ended FROM run ORDER BY key, begun").fetchall()
@@ -122,19 +122,18 @@ def kill_often(place: Place, folder: Path, *, count: int, kills: int) -> Counter
 
 
 def test_every_notification_is_handled_and_takes_effect_once(place: Place, tmp_path: Path) -> None:
-    """Answered notifications are not sent again, so only the inbox has them."""
+    """The service does not send an answered notification again, so only the inbox has it."""
     kill_often(place, tmp_path, count=150, kills=5)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
 def test_a_hundred_kills_in_a_row(place: Place, tmp_path: Path) -> None:
-    """Over two thousand notifications."""
     kill_often(place, tmp_path, count=2000, kills=100)
 
 
 def two_processes(place: Place, folder: Path, *, count: int, kills: int) -> None:
-    """Two processes work on one inbox, and are killed in turns."""
+    """Let two processes work on one inbox, and kill them in turns."""
     service, effects = Service(count, seed=count), provider(folder)
     processes = [begin(place, effects), begin(place, effects)]
     most = len(service.waiting) // (2 * (kills + 1))
@@ -158,7 +157,7 @@ def two_processes(place: Place, folder: Path, *, count: int, kills: int) -> None
 @pytest.mark.slow(group="postgres")
 @pytest.mark.parametrize("place", ["postgres"], indirect=True)
 def test_two_processes_share_an_inbox(place: Place, tmp_path: Path) -> None:
-    """Entries of the killed one are handled when its lease is over."""
+    """The entries of a killed process are handled when its lease is over."""
     two_processes(place, tmp_path, count=200, kills=3)
 
 
@@ -166,5 +165,4 @@ def test_two_processes_share_an_inbox(place: Place, tmp_path: Path) -> None:
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("place", [pytest.param("postgres", marks=pytest.mark.slow(group="postgres"))], indirect=True)
 def test_two_processes_share_an_inbox_through_forty_kills(place: Place, tmp_path: Path) -> None:
-    """Over two thousand notifications."""
     two_processes(place, tmp_path, count=2000, kills=40)

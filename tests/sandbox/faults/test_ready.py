@@ -1,6 +1,7 @@
 """The client succeeds under each of the ready-made plans, and careless clients do not.
 
-Both do the same: they create orders with a cart and a payment that covers it, and take them to completed. The tests read the outcome from the sandbox's own log of effects, not from what the callers believe.
+Both do the same: they create orders with a cart and a payment that covers it, and take them to completed. The tests
+read the outcome from the sandbox's own log of effects, not from what the callers believe.
 """
 
 from collections import Counter
