@@ -1,4 +1,4 @@
-"""Engines, loops and the server they meet. The engines under contract are those that a client can ask for by name."""
+"""Engines, loops and the server that they call. The tested engines are those that a client can ask for by name."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ EngineFactory = Callable[..., Engine]
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Each loop with each engine that runs on it, and with what else a program can send with. In an ordinary run each
-    engine has one loop in a test, and in the next test of the module the other one."""
+    """Run each loop with each engine that it supports, and with the other ways in which a program can send. In an
+    ordinary run each engine has one loop in a test, and in the next test of the module the other one."""
     for fixture, others in (("engine_name", ()), ("sends_with", ("handed in",))):
         if fixture in metafunc.fixturenames:
             every = [*EVERY_ENGINE, *((loop, other) for loop in CHOSEN for other in others)]
@@ -28,7 +28,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             wires = [
                 pytest.param(*wire, id="-".join(wire), marks=() if wire in now else pytest.mark.soak) for wire in every
             ]
-            # As a mark, which also says that the loops are spoken for.
+            # It is a mark, because a mark also shows that the loops are chosen.
             names = ("anyio_backend", fixture)
             metafunc.definition.add_marker(pytest.mark.parametrize(names, wires, indirect=True))
 
@@ -37,8 +37,8 @@ _tests_before: Counter[Path] = Counter()
 
 
 def _in_turn(wires: list[tuple[str, str]], module: Path) -> list[tuple[str, str]]:
-    """One loop for each engine. Engines that run on both loops get them in turn, and the other way round in the next
-    test, so that each test has both loops and each engine has both in two tests."""
+    """Choose one loop for each engine. Engines that run on both loops get them in turn, and the other way round in the
+    next test, so that each test has both loops and each engine has both in two tests."""
     turn = _tests_before[module]
     _tests_before[module] += 1
     chosen: list[tuple[str, str]] = []
@@ -57,7 +57,7 @@ def engine_name(request: pytest.FixtureRequest, anyio_backend: str) -> str:
 
 @pytest.fixture
 def sends_with(request: pytest.FixtureRequest, anyio_backend: str) -> str:
-    """An engine by name, or a client of httpx's own that the program hands in."""
+    """Return an engine's name, or "handed in" for httpx's own client that the program hands in."""
     return str(request.param)
 
 

@@ -1,8 +1,8 @@
 """A raw socket server that misbehaves on demand and counts the requests that it really received.
 
 It runs in threads of its own, blocking, so that clients on any event loop meet the same server. The path's first
-segment names what it plays, ``/cut-body/7`` plays ``cut-body``; :data:`PLAYS` is the repertoire. A request counts once
-its head and its whole body have been read, before anything is played.
+segment names the play: ``/cut-body/7`` plays ``cut-body``. :data:`PLAYS` lists them. A request counts when its head and
+its whole body have been read, before anything is played.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tests.support.waiting import wait_until
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One request as it came off the wire; header names are lower-case."""
+    """One request as it was received; header names are lower-case."""
 
     method: str
     target: str
@@ -48,7 +48,7 @@ Play = Callable[["Connection", Received], bool]
 
 @dataclass(slots=True)
 class Connection:
-    """One accepted socket and the bytes read ahead."""
+    """One accepted socket and the bytes that were read ahead."""
 
     server: FaultServer
     sock: socket.socket
@@ -69,7 +69,7 @@ class Connection:
         self.server.stopping.wait(seconds)
 
     def wait_to_answer(self) -> None:
-        """Wait as long as the test says before good answers, or until the other side closes."""
+        """Wait before a good answer as long as the test wants, or until the other side closes."""
         end = time.monotonic() + self.server.latency
         while time.monotonic() < end or not self.server.free.is_set():
             if _is_closing(self.sock, 5):
@@ -82,7 +82,7 @@ class Connection:
             pass
 
     def read_request(self) -> Received | None:
-        """The next whole request; None when the other side is gone."""
+        """Return the next whole request, or None if the other side is gone."""
         head = self._read_until(b"\r\n\r\n")
         if head is None:
             return None
@@ -116,7 +116,7 @@ class Connection:
 
 
 def _is_closing(sock: socket.socket, wait_ms: int = 0) -> bool:
-    """Whether the other side has closed; False for a socket under TLS, where it is not known."""
+    """Return whether the other side has closed. Under TLS this is not known and is False."""
     descriptor = sock.fileno()
     if descriptor < 0:
         return False
@@ -206,34 +206,35 @@ class FaultServer:
 
     @property
     def counts(self) -> Counter[str]:
-        """Whole requests received, by play."""
+        """Count the whole requests received, by play."""
         with self._lock:
             return Counter(request.play for request in self.received)
 
     @property
     def targets(self) -> Counter[str]:
-        """Whole requests received, by target."""
+        """Count the whole requests received, by target."""
         with self._lock:
             return self._targets.copy()
 
     def has_received(self, target: str) -> bool:
-        """Whether a whole request for it has arrived."""
+        """Return whether a whole request for a target has arrived."""
         with self._lock:
             return target in self._targets
 
     @property
     def connections(self) -> int:
-        """Connections open now."""
+        """Return the number of open connections."""
         with self._lock:
             return len(self._open)
 
     def heard(self, play: str) -> int:
-        """The number of requests received for a play; waits for the first one, because a hasty client leaves sooner."""
+        """Return the number of requests received for a play, after waiting for the first one, because a client with a
+        short timeout leaves sooner."""
         wait_until(lambda: self.counts[play])
         return self.counts[play]
 
     def settle(self, connections: int = 0) -> int:
-        """Wait until no more than this number of connections is open; returns how many are."""
+        """Wait until at most this number of connections is open, and return how many are."""
         wait_until(lambda: self.connections <= connections)
         return self.connections
 
@@ -288,14 +289,14 @@ class FaultServer:
 
 
 def answer(body: bytes = b'{"ok": true}', status: str = "200 OK", **headers: str) -> bytes:
-    """A whole answer with its length."""
+    """Build a whole answer with its length."""
     fields = {"content-type": "application/json", "content-length": str(len(body)), **headers}
     lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in fields.items())
     return f"HTTP/1.1 {status}\r\n{lines}\r\n".encode("latin-1") + body
 
 
 def _created(connection: Connection, request: Received) -> bool:
-    """As the service answers a creation, or a read of an order; one whose id begins with "large" is."""
+    """Answer a creation with an id, and a read with an order, which is large if its id begins with "large"."""
     connection.wait_to_answer()
     if request.method == "GET":
         order = request.target.rpartition("/")[2]
@@ -307,7 +308,7 @@ def _created(connection: Connection, request: Received) -> bool:
 
 
 def _large(connection: Connection, request: Received) -> bool:
-    """A body of several reads, at once; in chunks if the path says so."""
+    """Answer with a body that needs several reads, in chunks if the path asks for them."""
     connection.wait_to_answer()
     body = b"x" * 300_000
     if request.play == "large-chunks":
@@ -321,7 +322,7 @@ def _large(connection: Connection, request: Received) -> bool:
 
 
 def _flood(connection: Connection, request: Received) -> bool:
-    """As many bytes as the other side takes."""
+    """Send as many bytes as the other side takes."""
     connection.send(_HALF.replace(b"1000", b"100000000000"))
     while not connection.server.stopping.is_set():
         connection.send(b"x" * 65536)
@@ -329,7 +330,7 @@ def _flood(connection: Connection, request: Received) -> bool:
 
 
 def _floods(first: bytes, more: bytes) -> Play:
-    """A beginning, and then the same again and again until the other side closes."""
+    """Return a play that sends a beginning, and then the same bytes again and again until the other side closes."""
 
     def play(connection: Connection, request: Received) -> bool:
         connection.send(first)
@@ -341,14 +342,14 @@ def _floods(first: bytes, more: bytes) -> Play:
 
 
 def _bomb(connection: Connection, request: Received) -> bool:
-    """Ten gigabytes of zeros, as gzip or deflate: ten megabytes on the wire."""
+    """Send ten gigabytes of zeros, as gzip or deflate, in ten megabytes on the wire."""
     zipped = request.target.endswith("gzip")
     packing = zlib.compressobj(9, wbits=31 if zipped else 15)
     connection.send(
         _CHUNKED.replace(b"\r\n\r\n", b"\r\ncontent-encoding: %b\r\n\r\n" % (b"gzip" if zipped else b"deflate"))
     )
     first = packing.compress(bytes(1_000_000)) + packing.flush(zlib.Z_FULL_FLUSH)
-    # Packed without references back, so that it can be repeated any number of times.
+    # This part has no references back, so it can be repeated any number of times.
     again = packing.compress(bytes(1_000_000)) + packing.flush(zlib.Z_FULL_FLUSH)
     for part in itertools.chain([first], itertools.repeat(again, 9_999)):
         connection.send(b"%x\r\n%b\r\n" % (len(part), part))
@@ -399,7 +400,7 @@ def _says(*parts: bytes, pause: float = 0.0, keep: bool = False) -> Play:
 
 
 def _says_in_one_packet(*parts: bytes) -> Play:
-    """Each part is a record of its own under TLS; all of them leave together."""
+    """Return a play that sends all parts together. Under TLS each part is a record of its own."""
 
     def play(connection: Connection, request: Received) -> bool:
         connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
@@ -414,7 +415,7 @@ def _says_in_one_packet(*parts: bytes) -> Play:
 def _says_then_resets(data: bytes) -> Play:
     def play(connection: Connection, request: Received) -> bool:
         connection.send(data)
-        connection.wait(0.05)  # Long enough for the bytes to be read before the reset drops them.
+        connection.wait(0.05)  # The bytes must be read before the reset drops them.
         connection.reset()
         return False
 
@@ -450,7 +451,7 @@ def _endless() -> Iterator[bytes]:
 
 
 def _then(second: Play) -> Play:
-    """Good the first time on a connection, then ``second``."""
+    """Return a play that is good the first time on a connection, and then plays ``second``."""
 
     def play(connection: Connection, request: Received) -> bool:
         return _good(connection, request) if connection.requests == 1 else second(connection, request)
@@ -459,7 +460,7 @@ def _then(second: Play) -> Play:
 
 
 def _connect(connection: Connection, request: Received) -> bool:
-    """A proxy that is its own target; it refuses port 9."""
+    """Play a proxy that is its own target, and that refuses port 9."""
     if request.target.endswith(":9"):
         connection.send(answer(b"no", "403 Forbidden"))
         return False
@@ -479,7 +480,7 @@ _SHORT_GZIP = gzip.compress(b'{"ok": "zipped"}')
 
 
 def _held_body(connection: Connection, request: Received) -> bool:
-    """Half of it at once, and the rest when good answers may go out."""
+    """Send half of the body at once, and the rest when good answers are released."""
     connection.send(_HALF)
     connection.server.said_all = time.monotonic()
     connection.server.free.wait(60.0)
@@ -550,7 +551,7 @@ PLAYS: dict[str, Play] = {
 
 @contextlib.contextmanager
 def unanswered_port() -> Generator[str]:
-    """An address where connecting never ends: a full backlog without an accept."""
+    """Return an address where connecting never ends, because the backlog is full and nothing accepts."""
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(socket.socket())
         listener.bind(("127.0.0.1", 0))

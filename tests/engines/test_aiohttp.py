@@ -1,4 +1,4 @@
-"""The aiohttp engine's own rules: nothing sent twice, one loop, bodies that wait, secrets in its exceptions."""
+"""The aiohttp engine's own rules: nothing is sent twice, one loop, large bodies, timeouts, and one TLS context."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def engine() -> AsyncIterator[AiohttpEngine]:
 
 @pytest.fixture
 def sessions(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """The sessions that engines make."""
+    """Record the sessions that engines make."""
     made: list[Any] = []
     make = aiohttp.ClientSession
 
@@ -54,14 +54,14 @@ def sessions(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 def test_it_is_an_engine() -> None:
-    """For type checkers and for the assertion."""
+    """The assignment shows to type checkers that the class fits the protocol."""
     engine: Engine = AiohttpEngine()
     assert engine.name == "aiohttp"
 
 
 @pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1080", "gopher://127.0.0.1", "127.0.0.1:3128"])
 def test_an_unknown_kind_of_proxy_is_refused(proxy: str) -> None:
-    """At construction, with a reason."""
+    """The engine refuses it when it is made, and the error has the reason."""
     with pytest.raises(ValueError, match="proxies with http and https"):
         AiohttpEngine(proxy=proxy)
 
@@ -72,7 +72,7 @@ def test_an_unknown_kind_of_proxy_is_refused(proxy: str) -> None:
 async def test_the_switch_for_sending_again_exists_and_is_off(
     engine: AiohttpEngine, server: FaultServer, sessions: list[Any]
 ) -> None:
-    """A private name: a version of aiohttp without it fails here."""
+    """The switch is a private name, so a version of aiohttp without it fails here."""
     async with aiohttp.ClientSession():
         assert sessions[0]._retry_connection is True
     await engine.send(wire(f"{server.url}/good"))
@@ -85,7 +85,8 @@ async def test_the_switch_for_sending_again_exists_and_is_off(
 async def test_without_that_switch_nothing_is_sent_twice_either(
     engine: AiohttpEngine, server: FaultServer, sessions: list[Any], play: str, method: str
 ) -> None:
-    """aiohttp left to itself sends these again after a disconnect; the request refuses to go out a second time."""
+    """With the switch on, aiohttp sends these again after a disconnect, but the request refuses to go out a second
+    time."""
     first = play if play.startswith("then") else "good"
     await engine.send(wire(f"{server.url}/{first}", method))
     (session,) = sessions
@@ -103,7 +104,7 @@ async def test_without_that_switch_nothing_is_sent_twice_either(
 
 
 async def test_a_second_loop_is_refused(engine: AiohttpEngine, server: FaultServer) -> None:
-    """Its connections belong to the loop of the first call; a call from another loop is not sent."""
+    """Connections belong to the loop of the first call, so a call from another loop is not sent."""
 
     async def send() -> None:
         await engine.send(wire(f"{server.url}/good"))
@@ -116,7 +117,7 @@ async def test_a_second_loop_is_refused(engine: AiohttpEngine, server: FaultServ
 
 
 def test_trio_is_refused(server: FaultServer) -> None:
-    """With our own error, not a RuntimeError."""
+    """On trio the error is our own and not a RuntimeError."""
     import trio
 
     engine = AiohttpEngine()
@@ -129,7 +130,6 @@ def test_trio_is_refused(server: FaultServer) -> None:
 
 
 async def test_an_unused_engine_is_closed_without_a_warning() -> None:
-    """It has opened nothing."""
     engine = AiohttpEngine()
     await engine.aclose()
     del engine
@@ -140,7 +140,7 @@ async def test_an_unused_engine_is_closed_without_a_warning() -> None:
 
 
 async def test_a_large_body_arrives_whole(engine: AiohttpEngine, server: FaultServer) -> None:
-    """Three megabytes, in pieces, with their length in front."""
+    """Three megabytes arrive whole, with their length in front."""
     body = bytes(range(256)) * 12_000
     answer = await engine.send(wire(f"{server.url}/good", "PUT", body=body, total=10.0))
     assert answer.status == 200
@@ -150,7 +150,7 @@ async def test_a_large_body_arrives_whole(engine: AiohttpEngine, server: FaultSe
 
 
 async def test_an_answer_before_the_body_is_read_is_an_answer(engine: AiohttpEngine) -> None:
-    """A server that refuses early: the writing stops and its connection is closed."""
+    """A server may refuse before it has read the body, and its answer counts."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def refuse() -> None:
@@ -172,7 +172,7 @@ async def test_an_answer_before_the_body_is_read_is_an_answer(engine: AiohttpEng
 
 
 async def test_the_total_timeout_ends_what_the_others_do_not(engine: AiohttpEngine, server: FaultServer) -> None:
-    """While connecting, reading and writing; the connection is closed."""
+    """The total timeout ends a write to a server that never reads, and the engine still works."""
     with FaultServer(deaf=True) as deaf:
         with pytest.raises(MaybeSentError) as caught:
             await engine.send(wire(f"{deaf.url}/good", "PUT", body=b"x" * 32_000_000, total=0.2))
@@ -184,7 +184,8 @@ async def test_the_total_timeout_ends_what_the_others_do_not(engine: AiohttpEngi
 async def test_no_bound_is_never_no_bound_at_all(
     engine: AiohttpEngine, server: FaultServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """aiohttp takes zero for "forever"; on an idle connection it would not be asked at all."""
+    """aiohttp takes a timeout of zero for none, so zero must not reach it. A new connection is used, because an idle
+    one does not use aiohttp's timeouts."""
     monkeypatch.setattr(Connector, "take", none_idle)
     bounds_kept: list[aiohttp.ClientTimeout] = []
     make = aiohttp.ClientTimeout
@@ -203,14 +204,14 @@ async def test_no_bound_is_never_no_bound_at_all(
 
 
 async def test_an_answer_in_pieces_is_not_silent(engine: AiohttpEngine, server: FaultServer) -> None:
-    """It takes longer than the read timeout as a whole, and no piece of it does: the total timeout ends it."""
+    """The whole answer takes longer than the read timeout and no piece of it does, so the total timeout ends it."""
     loop = asyncio.get_running_loop()
     total = 1.0
     while True:
         began = loop.time()
         with pytest.raises(MaybeSentError) as ended:
             await engine.send(wire(f"{server.url}/drip-body", timeouts=Timeouts(read=0.4 * total), total=total))
-        # On a slow machine a piece may take too long, and only then.
+        # Only on a slow machine a piece may take too long.
         if "the time for the whole send is over" in str(ended.value):
             break
         total *= 4
@@ -218,7 +219,7 @@ async def test_an_answer_in_pieces_is_not_silent(engine: AiohttpEngine, server: 
 
 
 async def test_a_given_clock_bounds_the_whole(server: FaultServer) -> None:
-    """As every engine does. Where the machine was too slow to send in that time, it gets more."""
+    """The given clock measures the total timeout. If the machine was too slow to send in that time, it gets more."""
 
     class Hurried(SystemClock):
         given = 0.05
@@ -244,7 +245,7 @@ async def test_a_given_clock_bounds_the_whole(server: FaultServer) -> None:
 async def test_no_header_is_added_or_lost(
     engine: AiohttpEngine, server: FaultServer, method: str, body: bytes | None, names: tuple[str, ...]
 ) -> None:
-    """Whatever the request has."""
+    """aiohttp adds only the protocol's own headers and removes none."""
     await engine.send(wire(f"{server.url}/good", method, body=body, headers=dict.fromkeys(names, "text/mine")))
     received = server.received[0].headers
     own = {"host", "content-length", "accept-encoding", "connection"}
@@ -257,7 +258,7 @@ async def test_no_header_is_added_or_lost(
 async def test_the_context_is_built_once_in_a_thread_at_the_first_need(
     server: FaultServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Plain http never builds one; thirty first sends over https build one."""
+    """Plain http never builds a context; thirty first sends over https build one."""
     finish = ssl.SSLContext.set_alpn_protocols
     threads: list[int] = []
 

@@ -1,6 +1,6 @@
-"""Answers without a limit: their cost, and that their status counts all the same.
+"""Answers without a limit: what they cost, and that their status counts all the same.
 
-Counted are steps, bytes and turns of a second task, never seconds.
+The tests count steps, bytes and turns of a second task, never seconds.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def says(monkeypatch: pytest.MonkeyPatch, server: FaultServer) -> Any:
 
 
 class Turns:
-    """A second task that counts how often it gets a turn."""
+    """A second task that counts its turns."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -72,8 +72,8 @@ class Turns:
 async def test_a_bomb_costs_no_more_than_the_bound(
     make_engine: EngineFactory, server: FaultServer, monkeypatch: pytest.MonkeyPatch, coding: str
 ) -> None:
-    """Ten gigabytes in ten megabytes: decompressed in steps, with turns for other tasks in between, and never more of
-    it in memory than is allowed."""
+    """Ten gigabytes in ten megabytes are decompressed in steps, with turns for other tasks in between. No more than the
+    limit is in memory."""
     engine = make_engine()
     await engine.send(wire(f"{server.url}/good"))
     undone: list[int] = []
@@ -104,8 +104,8 @@ async def test_a_bomb_costs_no_more_than_the_bound(
     assert received.unreadable == "it is larger than max_answer_size, 67108864 bytes"
     assert max(undone) <= STEP
     assert MAX_ANSWER_SIZE < sum(undone) <= MAX_ANSWER_SIZE + STEP
-    # Two steps less a byte without a turn; on trio, which may give the second task none between two turns of the first,
-    # twice that.
+    # Fewer bytes than two steps are decompressed without a turn for the other task. On trio it is up to twice that,
+    # because trio may give the other task no turn between two turns of the first.
     assert max(at_once.values()) < 4 * STEP
     assert peaks[0] < MAX_ANSWER_SIZE + 4_000_000
     await engine.aclose()
@@ -114,7 +114,7 @@ async def test_a_bomb_costs_no_more_than_the_bound(
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])
 async def test_the_timeout_ends_a_bomb(make_engine: EngineFactory, server: FaultServer, coding: str) -> None:
-    """If the limit has room for all of it, the total timeout ends it."""
+    """If the size limit does not end the bomb, the total timeout does."""
     engine = make_engine()
     with pytest.raises(MaybeSentError) as caught:
         await engine.send(bounded(f"{server.url}/bomb/{coding}", 100_000_000_000, total=0.3))
@@ -128,7 +128,7 @@ async def test_the_timeout_ends_a_bomb(make_engine: EngineFactory, server: Fault
 async def test_an_endless_body_is_not_read_to_its_end(
     make_engine: EngineFactory, server: FaultServer, play: str
 ) -> None:
-    """With a length, in chunks, or until the connection closes."""
+    """A body without end is abandoned, whether it comes with a length, in chunks or until the connection closes."""
     engine = make_engine()
     await engine.send(wire(f"{server.url}/good"))
     tracemalloc.start()
@@ -149,7 +149,8 @@ async def test_an_endless_body_is_not_read_to_its_end(
 async def test_a_body_within_the_limit_is_whole(
     make_engine: EngineFactory, says: Any, server: FaultServer, coding: str, size: int
 ) -> None:
-    """To the last byte, over the same connection; one byte more is too much."""
+    """A body of exactly the limit arrives whole, over the same connection. With a limit one byte smaller it is too
+    large."""
     plain = bytes(range(256)) * (size // 256) + bytes(size % 256)
     packed = {"gzip": gzip.compress(plain), "deflate": zlib.compress(plain)}.get(coding, plain)
     url = says(packed, coding or "identity")
@@ -168,7 +169,7 @@ async def test_a_body_within_the_limit_is_whole(
 
 @pytest.mark.parametrize("play", ["flood-headers", "flood-header", "flood-status", "flood-hints"])
 async def test_an_endless_head_is_not_an_answer(make_engine: EngineFactory, server: FaultServer, play: str) -> None:
-    """Many headers, one header, a reason, or interim answers."""
+    """An endless head fails, whether its headers, one header, its reason or its interim answers have no end."""
     engine = make_engine()
     await engine.send(wire(f"{server.url}/good"))
     tracemalloc.start()
@@ -237,7 +238,7 @@ UNREADABLE = {
 async def test_a_body_that_can_not_be_decoded_leaves_the_status(
     make_engine: EngineFactory, says: Any, server: FaultServer, name: str, status: str
 ) -> None:
-    """It is an answer all the same, without a body; its connection is not used again."""
+    """The answer counts without its body, and its connection is not used again."""
     engine = make_engine()
     received = await engine.send(wire(says(*UNREADABLE[name], status), "POST", body=b"{}"))
     assert (f"{received.status}", received.body) == (status[:3], b"")
@@ -251,7 +252,7 @@ async def test_a_body_that_can_not_be_decoded_leaves_the_status(
 
 
 async def test_an_empty_body_is_empty_in_any_coding(make_engine: EngineFactory, says: Any) -> None:
-    """It need not be decoded."""
+    """An empty body need not be decoded."""
     engine = make_engine()
     for coding in ("gzip", "deflate", "br"):
         received = await engine.send(wire(says(b"", coding)))
@@ -260,14 +261,14 @@ async def test_an_empty_body_is_empty_in_any_coding(make_engine: EngineFactory, 
 
 
 async def test_engines_request_the_codings_that_they_decode(make_engine: EngineFactory, server: FaultServer) -> None:
-    """And no other, whatever is installed."""
+    """Engines request no other codings, whatever is installed."""
     engine = make_engine()
     await engine.send(wire(f"{server.url}/good"))
     assert server.received[0].headers["accept-encoding"] == _answer.CODINGS
     await engine.aclose()
 
 
-# A client or a transport of the user's own
+# The user's own client or transport
 
 
 @pytest.mark.parametrize("play", ["bomb/gzip", "bomb/deflate", "flood", "flood-chunks"])
@@ -281,7 +282,7 @@ async def test_a_client_of_httpxs_own_has_the_limit_too(server: FaultServer, pla
 
 
 async def test_an_endless_transport_is_abandoned() -> None:
-    """One that has no connection to close."""
+    """An endless body is also abandoned if its transport has no connection to close."""
     sent = 0
 
     class Endless(httpx.AsyncByteStream):
@@ -301,7 +302,7 @@ async def test_an_endless_transport_is_abandoned() -> None:
 
 
 async def test_an_answer_that_was_read_already_has_the_limit() -> None:
-    """As mocks and caches make it."""
+    """The limit also holds for answers of mocks and caches, which have been read already."""
     engine = HttpxEngine(transport=httpx.MockTransport(lambda _: httpx.Response(200, content=b"x" * 100)))
     received = await engine.send(bounded("http://127.0.0.1/read", 99))
     assert (received.body, bool(received.unreadable)) == (b"", True)

@@ -1,4 +1,4 @@
-"""A request on an idle connection of aiohttp takes another path than the first one on it, with the same results."""
+"""aiohttp's requests on an idle connection take another path than the first one on it, with the same results."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ OTHERS = {
     "connect",
     "bomb",
     "drip-body",
-    # These close it after the answer, at their own time.
+    # These close the connection after the answer, at their own time.
     "once",
     "then-close",
     "then-reset",
-    # With garbage after it, aiohttp treats the answer as malformed, too.
+    # aiohttp treats an answer with garbage after it as malformed too.
     "extra-garbage",
     "extra-later",
     "extra-half-later",
@@ -45,7 +45,7 @@ CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 
 @pytest.fixture
 def begun(monkeypatch: pytest.MonkeyPatch) -> list[WireRequest]:
-    """The requests that were sent at once."""
+    """Record the requests that take the path of an idle connection."""
     found: list[WireRequest] = []
 
     def made(loop: asyncio.AbstractEventLoop, progress: Progress, *others: Any) -> Exchange:
@@ -57,7 +57,7 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[WireRequest]:
 
 
 async def outcome(engine: AiohttpEngine, request: WireRequest) -> Any:
-    """All that a caller gets."""
+    """Return everything that a caller gets."""
     try:
         received = await engine.send(request)
     except SendError as error:
@@ -66,7 +66,7 @@ async def outcome(engine: AiohttpEngine, request: WireRequest) -> Any:
 
 
 async def both_ways(server: FaultServer, request: WireRequest) -> tuple[Any, Any]:
-    """The results on a new connection and on an idle one, and whether the connection is then kept."""
+    """Return the results on a new connection and on an idle one, each with whether the connection is then kept."""
     found: list[Any] = []
     for warmed in (False, True):
         engine = AiohttpEngine()
@@ -83,7 +83,7 @@ async def both_ways(server: FaultServer, request: WireRequest) -> tuple[Any, Any
 
 @pytest.mark.parametrize("play", COMPARED)
 async def test_every_answer_gives_the_same_result(server: FaultServer, begun: list[WireRequest], play: str) -> None:
-    """The answer, or the error with its phase and words; and whether the connection carries another request."""
+    """Both paths give the same answer or the same error, and keep or close the connection alike."""
     request = wire(f"{server.url}/{play}", timeouts=HASTY if play in ENDLESS else PATIENT)
     new, idle = await both_ways(server, request)
     assert idle == new
@@ -112,7 +112,7 @@ async def test_every_answer_gives_the_same_result(server: FaultServer, begun: li
 async def test_unusual_heads_and_bodies_give_the_same_result(
     server: FaultServer, begun: list[WireRequest], says: bytes
 ) -> None:
-    """Those that are read directly, and those that are left to aiohttp's parser."""
+    """Answers that are read directly and answers that are left to aiohttp's parser give the same results."""
     server.says = says
     new, idle = await both_ways(server, wire(f"{server.url}/says"))
     assert idle == new
@@ -120,7 +120,6 @@ async def test_unusual_heads_and_bodies_give_the_same_result(
 
 
 async def test_bytes_after_an_answer_close_its_connection(server: FaultServer) -> None:
-    """Whatever they are."""
     engine = AiohttpEngine()
     await engine.send(wire(f"{server.url}/good"))
     assert (await engine.send(wire(f"{server.url}/extra-garbage"))).body == b"first"
@@ -130,7 +129,7 @@ async def test_bytes_after_an_answer_close_its_connection(server: FaultServer) -
 
 @pytest.mark.parametrize("size", [0, 4, 5])
 async def test_a_body_is_not_larger_than_allowed(server: FaultServer, size: int) -> None:
-    """Exactly as large passes."""
+    """A body of exactly the limit passes, and a larger one does not."""
     for says in (answer(b"hello"), CHUNKED + b"5\r\nhello\r\n0\r\n\r\n"):
         server.says = says
         plain = wire(f"{server.url}/says")
@@ -142,7 +141,7 @@ async def test_a_body_is_not_larger_than_allowed(server: FaultServer, size: int)
 
 @pytest.mark.parametrize("cut", range(1, 120, 7))
 async def test_an_answer_may_come_in_pieces(server: FaultServer, cut: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wherever it is cut."""
+    """An answer may be cut at any place."""
     for whole in (answer(b"hello, world"), CHUNKED + b"5\r\nhello\r\n7\r\n, world\r\n0\r\n\r\n"):
 
         def play(connection: Any, request: Any, whole: bytes = whole) -> bool:
@@ -168,7 +167,7 @@ HEADERS = {"user-agent": "a", "accept": "b", "X-Odd": "c, d", "content-type": "a
 async def test_the_same_bytes_are_sent(
     server: FaultServer, method: str, body: bytes | None, headers: dict[str, str]
 ) -> None:
-    """Every header, in the same order, and nothing more."""
+    """Both paths send the same headers in the same order."""
     request = wire(f"{server.url}/echo/a%20b?x=1&y", method, body=body, headers=headers)
     new, idle = await both_ways(server, request)
     assert idle == new
@@ -179,7 +178,7 @@ async def test_the_same_bytes_are_sent(
 @pytest.mark.parametrize("value", ["a\r\nx-more: b", "a\nb", "a\0b", "\x7f", "a\tb", "caf\xe9", "\ud800"])
 @pytest.mark.parametrize("name", ["x-odd", "x odd", "x:odd", "content-length", "Cookie", ""])
 def test_unusual_headers_are_left_to_aiohttp(name: str, value: str, anyio_backend: str) -> None:
-    """aiohttp refuses them, or supports them."""
+    """Unusual headers are left to aiohttp, which refuses or supports them."""
     assert head_of("GET", "host", "/", {name: value}, None) is None
     assert head_of("GET", "host", "/", {"x-plain": value}, None) is None
     assert head_of("GET", "host", "/", {name: "plain"}, None) is None or name == "x-odd"
@@ -188,7 +187,8 @@ def test_unusual_headers_are_left_to_aiohttp(name: str, value: str, anyio_backen
 @pytest.mark.parametrize("play", ["once", "extra-later", "extra-half-later"])
 @pytest.mark.parametrize("body", [b"{}", b" " * 100_000], ids=["small", "large"])
 async def test_a_close_by_the_server_is_noticed_before_a_request(server: FaultServer, play: str, body: bytes) -> None:
-    """Even if the event loop had no time to look: the request goes over another connection, and none is lost."""
+    """If the server closed the connection and the event loop had no time to notice, the request still goes over another
+    one."""
     engine = AiohttpEngine()
     await engine.send(wire(f"{server.url}/good"))
     await engine.send(wire(f"{server.url}/{play}"))
@@ -203,7 +203,7 @@ async def test_a_close_by_the_server_is_noticed_before_a_request(server: FaultSe
 
 
 async def test_it_needs_no_task(server: FaultServer) -> None:
-    """While the answer is awaited, only the task that awaits it runs."""
+    """While the answer is awaited, the engine runs no task of its own."""
     engine = AiohttpEngine()
     await engine.send(wire(f"{server.url}/good"))
     server.free.clear()
@@ -219,7 +219,7 @@ async def test_it_needs_no_task(server: FaultServer) -> None:
 async def test_a_cancelled_caller_closes_the_connection_of_a_read(
     server: FaultServer, begun: list[WireRequest]
 ) -> None:
-    """At once; if the caller was cancelled before, nothing is sent."""
+    """When the caller leaves, the read's connection is closed at once. If the caller left before, nothing is sent."""
     engine = AiohttpEngine()
     await engine.send(wire(f"{server.url}/good"))
     caller = Caller()
@@ -239,7 +239,7 @@ async def test_a_cancelled_caller_closes_the_connection_of_a_read(
 
 
 async def test_nothing_is_written_if_it_is_kept_back(server: FaultServer) -> None:
-    """The error has the reason, and the connection stays."""
+    """The error has the reason, nothing is written, and the connection is kept."""
     engine = AiohttpEngine()
     await engine.send(wire(f"{server.url}/good"))
     plain = wire(f"{server.url}/good/2")
@@ -252,7 +252,7 @@ async def test_nothing_is_written_if_it_is_kept_back(server: FaultServer) -> Non
 
 
 async def test_closing_the_engine_ends_it(server: FaultServer) -> None:
-    """As "maybe", because the service may have acted."""
+    """Closing the engine ends a write as "maybe", because the service may have acted."""
     engine = AiohttpEngine()
     await engine.send(wire(f"{server.url}/good"))
     sending = asyncio.ensure_future(engine.send(wire(f"{server.url}/hang", "POST", body=b"{}")))
@@ -280,13 +280,13 @@ async def test_closing_the_engine_ends_it(server: FaultServer) -> None:
     ],
 )
 def test_chunks(data: bytes, found: tuple[bytes, int] | None, anyio_backend: str) -> None:
-    """Whole, begun, or left to the parser."""
+    """Whole chunks are joined; chunks that have only begun or are unusual are left to the parser."""
     assert whole_chunks(data, 0) == found
 
 
 @pytest.fixture(params=["idle", "new"])
 def norce(request: pytest.FixtureRequest, server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> NorceOrderClient:
-    """A client whose requests all take one path or, except the first, all the other: the results must not differ."""
+    """A client whose requests all take one path or, except the first, all the other. The results must not differ."""
     if request.param == "new":
         monkeypatch.setattr(Connector, "take", none_idle)
     return NorceOrderClient(
@@ -298,7 +298,7 @@ def norce(request: pytest.FixtureRequest, server: FaultServer, monkeypatch: pyte
 async def test_a_caller_that_leaves_tears_no_write_in_half(
     norce: NorceOrderClient, server: FaultServer, writes: bool
 ) -> None:
-    """It continues to its end, and then gives its permit back; a read ends at once."""
+    """A write continues to its end and then gives its permit back. A read ends at once."""
     async with norce:
         order = await norce.orders.get("o1")
         server.free.clear()
@@ -319,7 +319,7 @@ async def test_a_caller_that_leaves_tears_no_write_in_half(
 
 
 async def test_the_deadline_ends_a_call(norce: NorceOrderClient, server: FaultServer) -> None:
-    """The error names it."""
+    """The deadline ends a read and a write, and the error names it."""
     async with norce:
         order = await norce.orders.get("o1")
         server.free.clear()
@@ -337,7 +337,8 @@ async def test_the_deadline_ends_a_call(norce: NorceOrderClient, server: FaultSe
 
 
 async def test_closing_the_client_ends_what_it_has_waited_for(norce: NorceOrderClient, server: FaultServer) -> None:
-    """When closing has waited long enough for sends in flight; the caller's error says that it may have been done."""
+    """Closing ends a send that it has waited for long enough, and the caller's error says that it may have been
+    done."""
     order = await norce.orders.get("o1")
     server.free.clear()
     writing = asyncio.ensure_future(order.set_reference("r"))
@@ -350,7 +351,8 @@ async def test_closing_the_client_ends_what_it_has_waited_for(norce: NorceOrderC
 
 
 async def test_a_call_leaves_nothing_to_the_garbage_collector(server: FaultServer) -> None:
-    """Its objects refer to each other only while it lasts: a circle would cost each call a part of a collection."""
+    """A call's objects refer to each other only while it lasts, because a cycle would cost each call a part of a
+    collection."""
     async with NorceOrderClient(
         base_url=f"{server.url}/created", merchant="m", channel="c", token="t", engine="aiohttp"
     ) as norce:
@@ -366,7 +368,7 @@ async def test_a_call_leaves_nothing_to_the_garbage_collector(server: FaultServe
         gc.collect()
         gc.disable()
         try:
-            # Remains of other tests are found with the first few.
+            # The first few calls also collect what other tests left.
             few = await left_by(10)
             assert await left_by(100) - few < 10
         finally:

@@ -1,6 +1,6 @@
 """Right before the first byte of a request an engine asks whether it may still send it.
 
-A worker that stood still while it waited for a connection must not send for an item that another worker has by now.
+A worker may stand still while it waits for a connection. It must not send for an item that another worker has by then.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TAKEN = "another worker has it"
 
 
 class Gate:
-    """Gives the set answer, and records what had happened at the server when it was asked."""
+    """Gives the prepared answers, and records what had happened at the server when it was asked."""
 
     def __init__(self, server: FaultServer, *answers: str | None, connections: int = 1) -> None:
         self.seen: list[tuple[int, int]] = []
@@ -57,7 +57,7 @@ def asking(request: WireRequest, gate: Callable[[], str | None]) -> WireRequest:
 async def test_it_is_asked_once_for_each_send_with_the_connection_ready(
     make_engine: EngineFactory, secure: bool, method: str, body: bytes | None
 ) -> None:
-    """On a new connection after it was made, and on one that is used again."""
+    """The engine asks when the connection is ready, on a new one and on one that is used again."""
     authority = trustme.CA()
     with FaultServer(tls=server_context(authority, "127.0.0.1") if secure else None) as server:
         engine = make_engine(verify=trusting(authority))
@@ -74,7 +74,7 @@ async def test_it_is_asked_once_for_each_send_with_the_connection_ready(
 async def test_a_request_that_may_not_be_sent_stays_and_has_its_reason(
     make_engine: EngineFactory, server: FaultServer, used_before: bool, method: str, body: bytes | None
 ) -> None:
-    """Neither on a new connection nor on one that carried a request before; and the engine continues to work."""
+    """Nothing is sent, on a new connection or on a used one, and the engine continues to work."""
     engine = make_engine()
     if used_before:
         await engine.send(wire(f"{server.url}/good", "POST", body=b"{}"))
@@ -112,7 +112,7 @@ async def test_it_is_asked_for_the_connection_that_replaces_a_stale_one(
 
 
 async def test_it_is_not_asked_without_a_connection(make_engine: EngineFactory, server: FaultServer) -> None:
-    """A refused connection and a failed handshake end before."""
+    """A refused connection and a failed handshake end the send before the engine asks."""
     gate = Gate(server)
     engine = make_engine(verify=trusting(trustme.CA()))
     with closed_port() as url, pytest.raises(UnsentError):
@@ -128,7 +128,7 @@ async def test_it_is_not_asked_without_a_connection(make_engine: EngineFactory, 
 async def test_a_tunnel_through_a_proxy_is_opened_before_it_is_asked(
     make_engine: EngineFactory, server: FaultServer
 ) -> None:
-    """A request to the proxy is not the request itself."""
+    """The request that opens the tunnel is not the request itself, so it is sent before the engine asks."""
     authority = trustme.CA()
     TUNNEL_TLS.append(server_context(authority, "service.test"))
     try:
@@ -145,8 +145,7 @@ async def test_a_tunnel_through_a_proxy_is_opened_before_it_is_asked(
 
 
 async def test_an_engine_has_an_attribute_for_it(make_engine: EngineFactory) -> None:
-    """Without the attribute an engine counts as not asking: a client or transport of the user's, and any other
-    engine."""
+    """An engine without the attribute counts as not asking, and so does one over the user's client or transport."""
     assert asks_before_first_byte(make_engine())
     async with httpx.AsyncClient() as client:
         assert not asks_before_first_byte(HttpxEngine(client=client))
@@ -161,7 +160,7 @@ async def test_an_engine_has_an_attribute_for_it(make_engine: EngineFactory) -> 
 async def test_calls_for_an_item_of_another_worker_are_not_sent(
     engine_name: EngineName, server: FaultServer, lost: str
 ) -> None:
-    """Whether the item was lost before the attempt began or while it waited for its connection; and nothing is
+    """If the item was lost before the attempt or while it waited for its connection, nothing is sent and nothing
     repeated."""
     answers = iter([MINE, TAKEN] if lost == "meanwhile" else [TAKEN])
     last: list[str | None] = []

@@ -1,4 +1,4 @@
-"""Cancelled callers, sends and a small pool: nothing is lost, leaked or dead afterwards."""
+"""Cancelled callers, cancelled sends and small pools lose nothing, leak nothing and leave the engine working."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def descriptors() -> int:
 
 
 class Permits:
-    """As the limiter uses them: taken by the caller, given back when the send has ended."""
+    """Permits as the limiter uses them: the caller takes one, and it comes back when the send has ended."""
 
     def __init__(self, count: int) -> None:
         self.free = count
@@ -49,7 +49,7 @@ class Permits:
 
 
 def small(engine: Engine) -> Engine:
-    """Pools of three for engines with pools, so that sends share and change pools all the time."""
+    """Make pools of three for engines with pools, so that sends share and change pools all the time."""
     return HttpxEngine(pool_size=3) if isinstance(engine, HttpxEngine) else engine
 
 
@@ -99,7 +99,7 @@ async def fuzz(make_engine: EngineFactory, server: FaultServer, cancels: int) ->
 
 
 async def test_after_many_cancelled_callers_the_engine_works(make_engine: EngineFactory, server: FaultServer) -> None:
-    """Four hundred callers are cancelled at random moments, a tenth of them while the server has their request; a
+    """Four hundred callers are cancelled at random moments, a tenth of them while the server has their request. A
     hundred calls then succeed and every permit is back."""
     before = descriptors()
     await fuzz(make_engine, server, 400)
@@ -110,13 +110,11 @@ async def test_after_many_cancelled_callers_the_engine_works(make_engine: Engine
 async def test_after_ten_thousand_cancelled_callers_the_engine_works(
     make_engine: EngineFactory, server: FaultServer
 ) -> None:
-    """The same at length."""
     await fuzz(make_engine, server, 10_000)
 
 
 async def fuzz_unowned(make_engine: EngineFactory, server: FaultServer, cancels: int) -> None:
-    """The sends themselves are cancelled, as a loop does at its end: the affected pools are dropped, and none is
-    dead."""
+    """Cancel the sends themselves, as an event loop does at its end. The engine drops their pools and still works."""
     patience = Patience(cancels)
     server.latency = 0.002
     engine = small(make_engine())
@@ -146,12 +144,12 @@ async def fuzz_unowned(make_engine: EngineFactory, server: FaultServer, cancels:
 async def test_sends_cancelled_from_outside_damage_nothing(
     make_engine: EngineFactory, server: FaultServer, cancels: int
 ) -> None:
-    """A hundred sends are interrupted, or 3,000 in a soak; the engine still works and closes everything."""
+    """After a hundred sends are cancelled, or 3,000 in a soak, the engine still works and closes everything."""
     await fuzz_unowned(make_engine, server, cancels)
 
 
 async def test_a_drain_ends_sends_that_hang(make_engine: EngineFactory, server: FaultServer) -> None:
-    """After its grace a drain cancels them, and closing leaves no connection."""
+    """A drain cancels them after its grace, and closing leaves no connection."""
     engine = make_engine()
     owned = SendTasks()
     ended: list[int] = []
@@ -179,8 +177,7 @@ async def test_a_drain_ends_sends_that_hang(make_engine: EngineFactory, server: 
 def test_asyncio_run_ends_cleanly_with_sends_in_flight(
     name: str, server: FaultServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The main task returns, asyncio.run cancels the rest: no connection is left, and there is no warning about the
-    sends."""
+    """When the main task returns, ``asyncio.run`` cancels the sends. No connection is left, and nothing is logged."""
     ended: list[int] = []
     engine = ENGINES[name].make()
 
@@ -199,7 +196,7 @@ def test_asyncio_run_ends_cleanly_with_sends_in_flight(
 
 
 def test_trio_run_ends_cleanly_with_sends_in_flight(server: FaultServer, caplog: pytest.LogCaptureFixture) -> None:
-    """The same for trio, which cancels its system tasks."""
+    """When the main task returns, trio cancels the sends. No connection is left, and nothing is logged."""
     import trio
 
     ended: list[int] = []

@@ -1,4 +1,4 @@
-"""Which engine a client gets, and when it is chosen."""
+"""Which engine a client gets, and when the client chooses it."""
 
 from __future__ import annotations
 
@@ -40,14 +40,15 @@ def without_aiohttp(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.anyio
 async def test_a_client_made_in_a_loop_has_its_engine(anyio_backend: str) -> None:
-    """aiohttp on asyncio, httpx2 on trio; the scope has the same."""
+    """The engine is aiohttp on asyncio and httpx2 on trio, and a scope has the same one."""
     async with client_of() as norce:
         assert norce.engine == norce.scoped(channel="no").engine == EXPECTED[anyio_backend]
 
 
 @pytest.mark.anyio
 async def test_a_client_made_outside_chooses_at_its_first_call(server: FaultServer, anyio_backend: str) -> None:
-    """By the loop that runs then; and each request's User-Agent names it, in scopes made before too."""
+    """The loop that runs then decides, and each request's User-Agent names the engine, also in scopes that were made
+    before."""
     norce = await anyio.to_thread.run_sync(lambda: client_of(f"{server.url}/status-499"))
     scope = norce.scoped(channel="no")
     for maker in (norce, scope, norce):
@@ -61,7 +62,7 @@ async def test_a_client_made_outside_chooses_at_its_first_call(server: FaultServ
 
 @pytest.mark.anyio
 async def test_a_client_made_outside_and_closed_unused_stays_closed(server: FaultServer) -> None:
-    """Nothing was opened, and no call can open anything."""
+    """The client opened nothing, and no call can open anything."""
     norce = await anyio.to_thread.run_sync(lambda: client_of(f"{server.url}/status-499"))
     await norce.aclose()
     with pytest.raises(CallError, match="closed"):
@@ -70,19 +71,18 @@ async def test_a_client_made_outside_and_closed_unused_stays_closed(server: Faul
 
 
 def test_every_engine_can_be_named() -> None:
-    """In the types and at run time."""
+    """The types have the same names as the engines at run time."""
     assert set(get_args(EngineName)) == {"auto", *ENGINES}
 
 
 def test_outside_a_loop_nothing_is_chosen() -> None:
-    """Reading the attribute does not choose either."""
+    """Reading the attribute outside a loop does not choose an engine."""
     assert client_of().engine == "auto"
 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("engine", ENGINES)
 async def test_an_engine_by_name_is_that_one(engine: str) -> None:
-    """On any loop."""
     async with client_of(engine=engine) as norce:
         assert norce.engine == engine
 
@@ -97,7 +97,7 @@ async def test_a_client_of_the_user_decides_the_engine(library: Any) -> None:
 @pytest.mark.anyio
 @pytest.mark.parametrize("library", [httpx, httpx2])
 async def test_a_closed_client_of_the_user_sends_nothing(library: Any) -> None:
-    """So the outcome of a creation is known: it was not sent."""
+    """The outcome of a creation over a closed client is known, because it was not sent."""
     theirs = library.AsyncClient(verify=NO_TLS)
     async with client_of(http_client=theirs) as norce:
         await theirs.aclose()
@@ -120,7 +120,7 @@ async def test_a_client_of_the_other_library_is_refused() -> None:
 
 @pytest.mark.anyio
 async def test_without_aiohttp_it_is_httpx2_or_httpx(without_aiohttp: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The extras are optional."""
+    """The extras are optional, so a client takes httpx2 without aiohttp, and httpx without either."""
     async with client_of() as norce:
         assert norce.engine == "httpx2"
     monkeypatch.setattr(NamedEngine, "installed", property(lambda _: False))
@@ -146,6 +146,6 @@ def test_aiohttp_by_name_without_it_installed(without_aiohttp: None) -> None:
 def test_contradictory_arguments_are_refused_at_once(
     changes: dict[str, Any], error: type[Exception], words: str
 ) -> None:
-    """Even if the engine is chosen later."""
+    """They are refused when the client is made, even if the engine is chosen later."""
     with pytest.raises(error, match=words):
         client_of(**changes)

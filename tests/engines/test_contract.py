@@ -1,7 +1,7 @@
 """The contract of every engine, on every loop it runs on, against a server that counts.
 
-Each case: one misbehaviour, the exception it must give, how many requests the server really received (an engine that
-sends again by itself shows here), and that the same engine then serves twenty good requests.
+Each case has one misbehaviour, the exception that it must give, and how many requests the server really received, which
+shows an engine that sends again by itself. Afterwards the same engine must serve twenty good requests.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ async def fails(engine: Engine, request: WireRequest) -> SendError:
 
 
 async def still_works(engine: Engine, server: FaultServer) -> None:
-    """Twenty good requests, five at a time, each received once."""
+    """Check that twenty good requests, five at a time, succeed and are received once each."""
     before = server.counts["good"]
 
     async def five() -> None:
@@ -61,7 +61,7 @@ async def still_works(engine: Engine, server: FaultServer) -> None:
 
 @dataclass(frozen=True)
 class Fault:
-    """The request was received whole, and there is no whole answer."""
+    """A play in which the server receives the whole request and gives no whole answer."""
 
     play: str
     phase: Phase
@@ -96,9 +96,10 @@ FAULTS = [
 async def fails_by(
     engine: Engine, server: FaultServer, fault: Fault, method: str, body: bytes | None
 ) -> tuple[SendError, str]:
-    """The fault, in the middle of the server's play; returns the error and the request.
+    """Meet the fault in the middle of the server's play, and return the error and the request.
 
-    If the server had hardly begun when the timeout ended it, on a slow machine, it is tried again with a longer one.
+    If the machine is so slow that the server had hardly begun when the timeout ended it, it is tried again with a
+    longer one.
     """
     for number in itertools.count():
         seconds = 0.1 * 4**number
@@ -117,12 +118,12 @@ async def fails_by(
 
 @pytest.mark.parametrize(("method", "body"), METHODS)
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.play}-{fault.ends_by}")
-# The request was received whole: it makes no difference to how its answer ends.
+# The whole request was received, so its method and body make no difference to how its answer ends.
 @pytest.mark.in_turn("method", "body")
 async def test_a_fault_after_the_request_may_have_been_acted_on(
     make_engine: EngineFactory, server: FaultServer, fault: Fault, method: str, body: bytes | None
 ) -> None:
-    """The engine reports "maybe", names the phase, and the server saw the request exactly once."""
+    """The error is ``MaybeSentError`` and names the phase, and the server received the request exactly once."""
     engine = make_engine()
 
     error, target = await fails_by(engine, server, fault, method, body)
@@ -156,7 +157,7 @@ ANSWERS = [
 async def test_a_whole_answer_is_passed_on_as_it_is(
     make_engine: EngineFactory, server: FaultServer, play: str, status: int, body: bytes
 ) -> None:
-    """Unusual statuses, HTML, a redirect that is not followed, a decoded body."""
+    """Unusual statuses, HTML, redirects and decoded bodies are returned as they are, and no redirect is followed."""
     engine = make_engine()
 
     answer = await engine.send(wire(f"{server.url}/{play}", "POST", body=b"{}", total=5.0))
@@ -169,7 +170,7 @@ async def test_a_whole_answer_is_passed_on_as_it_is(
 
 
 async def test_a_refused_connection_is_not_sent(make_engine: EngineFactory, server: FaultServer) -> None:
-    """A closed port: it is certain that nothing was sent."""
+    """If the port is closed, it is certain that nothing was sent."""
     engine = make_engine()
     with closed_port() as url:
         error = await fails(engine, wire(f"{url}/good", "POST", body=b"{}"))
@@ -180,7 +181,7 @@ async def test_a_refused_connection_is_not_sent(make_engine: EngineFactory, serv
 
 
 async def test_a_connection_that_is_never_accepted_is_not_sent(make_engine: EngineFactory, server: FaultServer) -> None:
-    """The connect timeout ends it, and it is reported as "not sent"."""
+    """The connect timeout ends the wait, and the error says that nothing was sent."""
     engine = make_engine()
     with unanswered_port() as url:
         error = await fails(engine, wire(f"{url}/good", "POST", body=b"{}", timeouts=HASTY))
@@ -193,7 +194,7 @@ async def test_a_connection_that_is_never_accepted_is_not_sent(make_engine: Engi
 async def test_an_unknown_host_is_not_sent(
     make_engine: EngineFactory, server: FaultServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Name resolution fails before anything else; the resolver is replaced so that no network is used."""
+    """If the name can't be resolved, nothing was sent. The resolver is replaced so that no network is used."""
     real = socket.getaddrinfo
 
     def resolve(host: str | bytes | None, *args: object, **kwargs: object) -> object:
@@ -214,7 +215,7 @@ async def test_an_unknown_host_is_not_sent(
 async def test_a_server_that_never_reads_is_a_write_that_may_have_arrived(
     make_engine: EngineFactory, server: FaultServer
 ) -> None:
-    """A large body stops in the socket's buffers until the write timeout."""
+    """A large body stops in the socket's buffers until the write timeout, and part of it may have arrived."""
     engine = make_engine()
     with FaultServer(deaf=True) as deaf:
         error = await fails(
@@ -232,7 +233,7 @@ async def test_a_server_that_never_reads_is_a_write_that_may_have_arrived(
 async def test_a_connection_closed_on_its_second_request_is_not_tried_again(
     make_engine: EngineFactory, server: FaultServer, play: str, method: str, body: bytes | None
 ) -> None:
-    """A stale keep-alive that fails under a request: the server has read it, so it may have acted."""
+    """If a kept-alive connection fails under a request that the server has read, the server may have acted on it."""
     engine = make_engine()
     request = wire(f"{server.url}/{play}", method, body=body)
     assert (await engine.send(request)).status == 200
@@ -250,7 +251,7 @@ async def test_a_connection_closed_on_its_second_request_is_not_tried_again(
 async def test_an_idle_connection_the_server_has_closed_is_not_used(
     make_engine: EngineFactory, server: FaultServer
 ) -> None:
-    """Noticed in time, it costs only a new connection."""
+    """An engine notices that the server closed an idle connection, and sends over a new one."""
     engine = make_engine()
     for _ in range(3):
         assert (await engine.send(wire(f"{server.url}/once", "POST", body=b"{}"))).status == 200
@@ -261,7 +262,7 @@ async def test_an_idle_connection_the_server_has_closed_is_not_used(
 
 
 async def test_the_address_goes_out_byte_for_byte(make_engine: EngineFactory, server: FaultServer) -> None:
-    """What is encoded stays encoded: a slash, dots, a percent sign, a colon."""
+    """An encoded slash, dot, percent sign or colon stays encoded."""
     engine = make_engine()
     for target in (
         "/echo/a%2Fb/%2e%2e/c%20d/100%25",
@@ -279,7 +280,7 @@ async def test_the_address_goes_out_byte_for_byte(make_engine: EngineFactory, se
 async def test_an_unusual_address_is_sent_as_it_is_or_not_at_all(
     make_engine: EngineFactory, server: FaultServer, target: str
 ) -> None:
-    """An empty query, dots, characters that should be encoded: no engine may change it into another address."""
+    """No engine may change an address with an empty query, with dots or with unencoded characters into another one."""
     engine = make_engine()
     try:
         answer = await engine.send(wire(server.url + target))
@@ -291,7 +292,7 @@ async def test_an_unusual_address_is_sent_as_it_is_or_not_at_all(
 
 
 async def test_nothing_but_the_requests_own_headers_goes_out(make_engine: EngineFactory, server: FaultServer) -> None:
-    """Besides host, length, codings and connection, which belong to the protocol."""
+    """Only host, length, codings and connection are added, which belong to the protocol."""
     engine = make_engine()
     request = wire(
         f"{server.url}/good", "POST", body=b'{"a": 1}', headers={"User-Agent": "mine/1", "X-Merchant": "acme"}
@@ -306,7 +307,7 @@ async def test_nothing_but_the_requests_own_headers_goes_out(make_engine: Engine
 
 
 async def test_cookies_are_never_sent_back(make_engine: EngineFactory, server: FaultServer) -> None:
-    """A cookie of the server is in the answer, and then forgotten."""
+    """A cookie of the server is in the answer, and is not sent back."""
     engine = make_engine()
     answer = await engine.send(wire(f"{server.url}/cookie"))
     assert answer.headers["set-cookie"] == "session=abc; Path=/"
@@ -316,7 +317,6 @@ async def test_cookies_are_never_sent_back(make_engine: EngineFactory, server: F
 
 
 async def test_headers_of_an_answer_are_lower_case_and_joined(make_engine: EngineFactory, server: FaultServer) -> None:
-    """One spelling, and repeated ones in one value."""
     engine = make_engine()
     answer = await engine.send(wire(f"{server.url}/two-headers"))
     assert answer.headers["x-twice"] == "a, b"
@@ -326,7 +326,7 @@ async def test_headers_of_an_answer_are_lower_case_and_joined(make_engine: Engin
 async def test_proxies_of_the_environment_are_ignored(
     make_engine: EngineFactory, server: FaultServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Unless the user asks for them."""
+    """An engine ignores the environment's proxies by default."""
     with closed_port() as url:
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
             monkeypatch.setenv(name, url)
@@ -341,7 +341,7 @@ async def test_proxies_of_the_environment_are_ignored(
     "url", ["ftp://127.0.0.1/a", "/relative", "http://127.0.0.1/a#fragment", "http://user:word@127.0.0.1/a", "http://"]
 )
 async def test_an_invalid_address_is_not_sent(make_engine: EngineFactory, url: str) -> None:
-    """The text does not repeat it."""
+    """The error says that nothing was sent, and does not repeat the address."""
     engine = make_engine()
     error = await fails(engine, wire(url))
     assert isinstance(error, UnsentError)
@@ -351,7 +351,7 @@ async def test_an_invalid_address_is_not_sent(make_engine: EngineFactory, url: s
 
 
 async def test_a_header_the_protocol_forbids_is_not_sent(make_engine: EngineFactory, server: FaultServer) -> None:
-    """A newline never makes a header; nothing of the request leaves."""
+    """A newline in a value never makes another header, and nothing of the request is sent."""
     engine = make_engine()
     error = await fails(engine, wire(f"{server.url}/good", headers={"X-Merchant": "acme\r\nx-evil: 1"}))
     assert isinstance(error, UnsentError)
@@ -362,7 +362,7 @@ async def test_a_header_the_protocol_forbids_is_not_sent(make_engine: EngineFact
 
 
 async def test_a_closed_engine_sends_nothing(make_engine: EngineFactory, server: FaultServer) -> None:
-    """A second close does no harm, all connections are closed, and a later send reports it."""
+    """After closing, all connections are closed and a later send fails. A second close does no harm."""
     engine = make_engine()
     await still_works(engine, server)
     await engine.aclose()
@@ -377,7 +377,7 @@ async def test_a_closed_engine_sends_nothing(make_engine: EngineFactory, server:
 async def test_closing_under_a_send_ends_it_and_leaves_no_connection(
     make_engine: EngineFactory, server: FaultServer, play: str
 ) -> None:
-    """A caller that does this gets an error, and nothing leaks. No timeout ends the send."""
+    """The send in flight gets an error, and no connection is left. No timeout ends the send here."""
     engine = make_engine()
     errors: list[SendError] = []
 
@@ -393,7 +393,7 @@ async def test_closing_under_a_send_ends_it_and_leaves_no_connection(
 
 
 async def test_an_engine_may_be_made_outside_a_loop(make_engine: EngineFactory) -> None:
-    """Making one is no I/O and needs no loop; a thread has none."""
+    """Making an engine needs no event loop, so a thread can do it."""
     engine = await anyio.to_thread.run_sync(make_engine)
     with FaultServer() as server:
         answer: WireResponse = await engine.send(wire(f"{server.url}/good"))
@@ -405,7 +405,7 @@ async def test_an_engine_may_be_made_outside_a_loop(make_engine: EngineFactory) 
 async def test_no_exception_holds_the_headers_or_the_answer(
     make_engine: EngineFactory, server: FaultServer, play: str
 ) -> None:
-    """The libraries' exceptions keep the request with its token, and bytes of the answer: they are not chained."""
+    """The libraries' exceptions hold the request with its token, and bytes of the answer, so they are not chained."""
     engine = make_engine()
     request = wire(f"{server.url}/{play}", headers={"Authorization": "Bearer hush"})
     error: BaseException | None = await fails(engine, request)
@@ -421,7 +421,7 @@ async def test_no_exception_holds_the_headers_or_the_answer(
 
 
 async def test_the_error_of_the_system_is_the_cause(make_engine: EngineFactory) -> None:
-    """However many exceptions of the library's are around it."""
+    """The cause is the system's error, without the library's exceptions around it."""
     engine = make_engine()
     with closed_port() as url:
         error = await fails(engine, wire(url))
@@ -430,7 +430,7 @@ async def test_the_error_of_the_system_is_the_cause(make_engine: EngineFactory) 
 
 
 async def test_an_address_or_a_header_that_can_not_be_sent_is_not_kept(make_engine: EngineFactory) -> None:
-    """Python's own error about a character holds the whole text."""
+    """Python's own error about a character holds the whole text, so it must not be chained."""
     engine = make_engine()
     error: BaseException | None = await fails(
         engine, wire("http://127.0.0.1:1", headers={"Authorization": "Bearer hush\ud800\n"})

@@ -1,4 +1,4 @@
-"""A server that sends more than the answer: the surplus must never become the answer to the next request."""
+"""If a server sends more than the answer, the surplus must never become the answer to the next request."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def the_next_request_gets_its_own_answer(engine: Engine, server: FaultServ
 async def test_bytes_after_an_answer_are_not_the_next_answer(
     make_engine: EngineFactory, server: FaultServer, play: str
 ) -> None:
-    """Whether they come with the answer or after it, whole or half: that connection is closed."""
+    """The surplus may come with the answer or after it, whole or half; the next request gets its own answer."""
     engine = make_engine()
     try:
         await the_next_request_gets_its_own_answer(engine, server, play)
@@ -60,7 +60,7 @@ async def test_bytes_after_an_answer_are_not_the_next_answer(
 
 @pytest.mark.parametrize("play", TOGETHER + LATER)
 async def test_nor_are_they_under_tls(make_engine: EngineFactory, play: str) -> None:
-    """Where they may have been received and not been decrypted yet."""
+    """Under TLS the surplus may have been received and not decrypted yet."""
     authority = trustme.CA()
     with FaultServer(tls=server_context(authority, "127.0.0.1")) as server:
         engine = make_engine(verify=trusting(authority))
@@ -76,7 +76,7 @@ async def test_nor_are_they_under_tls(make_engine: EngineFactory, play: str) -> 
 async def test_nor_are_they_over_a_client_of_httpxs_own(
     made: Callable[[], AbstractAsyncContextManager[Engine]], server: FaultServer, play: str
 ) -> None:
-    """A client of the user's, and the one that reads the environment's proxies."""
+    """This also holds for the user's client, and for the one that reads the environment's proxies."""
     async with made() as engine:
         await the_next_request_gets_its_own_answer(engine, server, play)
 
@@ -84,7 +84,8 @@ async def test_nor_are_they_over_a_client_of_httpxs_own(
 async def test_bytes_that_are_not_an_answer_fail_one_request_at_most(
     make_engine: EngineFactory, server: FaultServer
 ) -> None:
-    """The one they came with or the one after it, and that as "maybe"; no caller gets an answer made of them."""
+    """The request with the surplus or the one after it may fail as "maybe". No caller gets an answer made of these
+    bytes."""
     engine = make_engine()
     answers: list[bytes] = []
     for target in ("extra-garbage", "echo/second", "echo/third"):
@@ -100,7 +101,8 @@ async def test_bytes_that_are_not_an_answer_fail_one_request_at_most(
 
 @pytest.mark.parametrize("greeting", [answer(b"unasked"), answer(b"unasked")[:40], b"220 mail.example ready\r\n"])
 async def test_a_server_that_speaks_first_ends_the_attempts(make_engine: EngineFactory, greeting: bytes) -> None:
-    """Once the request is sent, such bytes look like a quick answer; but no connection is made again and again."""
+    """After the request is sent, such bytes look like a quick answer. The engine must not open connections again and
+    again."""
     with FaultServer(greeting=greeting) as server:
         engine = make_engine()
         for _ in range(3):
@@ -112,7 +114,8 @@ async def test_a_server_that_speaks_first_ends_the_attempts(make_engine: EngineF
 
 
 async def test_an_answer_can_have_its_connection_dropped(make_engine: EngineFactory, server: FaultServer) -> None:
-    """For an answer that turns out to be another request's; the next one goes over another connection."""
+    """If an answer turns out to be another request's, its connection is dropped and the next request uses another
+    one."""
     engine = make_engine()
     for number in range(1, 4):
         received = await engine.send(wire(f"{server.url}/good"))
@@ -124,7 +127,7 @@ async def test_an_answer_can_have_its_connection_dropped(make_engine: EngineFact
 
 
 async def test_dropping_ends_the_request_on_that_connection(make_engine: EngineFactory, server: FaultServer) -> None:
-    """Its answer can't be trusted either: that request fails as "maybe"."""
+    """The answer to a request on a dropped connection can't be trusted, so that request fails as "maybe"."""
     engine = make_engine()
     received = await engine.send(wire(f"{server.url}/good"))
     async with anyio.create_task_group() as group:
@@ -143,7 +146,7 @@ async def test_dropping_ends_the_request_on_that_connection(make_engine: EngineF
 
 
 async def test_an_answer_without_a_connection_can_be_dropped_too() -> None:
-    """Made by a mock or by a middleware: there is nothing to do."""
+    """An answer of a mock or of middleware has no connection, so dropping it does nothing."""
     engine = HttpxEngine(transport=httpx.MockTransport(lambda _: httpx.Response(200)))
     (await engine.send(wire("http://127.0.0.1/good"))).drop_connection()
     await engine.aclose()

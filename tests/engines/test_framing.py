@@ -1,6 +1,6 @@
-"""Heads that two parsers could read in two ways: every engine refuses them, before a parser sees them.
+"""Every engine refuses heads that two parsers could read in two ways, before a parser sees them.
 
-Writes whose answer was such a head are unknown, reads are repeated, as after any answer that was not whole.
+As after any answer that was not whole, writes with such an answer are unknown and reads are repeated.
 """
 
 from __future__ import annotations
@@ -106,17 +106,17 @@ def says(monkeypatch: pytest.MonkeyPatch, server: FaultServer) -> Any:
 
 @pytest.mark.parametrize("one_by_one", [False, True])
 @pytest.mark.parametrize("name", REFUSED)
-# Another test tries every place for a cut, on the function that finds the faults.
+# Another test tries every place for a cut with the function that finds the faults.
 @pytest.mark.in_turn("one_by_one")
 async def test_an_ambiguous_head_is_refused(
     make_engine: EngineFactory, says: Any, server: FaultServer, name: str, *, one_by_one: bool
 ) -> None:
-    """As "maybe", with our own text and no byte of the answer, and its connection is not used again."""
+    """The error is "maybe" with our own text and no byte of the answer, and the connection is not used again."""
     engine = make_engine()
     with pytest.raises(MaybeSentError) as caught:
         await engine.send(wire(says(REFUSED[name], one_by_one=one_by_one), "POST", body=b"{}"))
     assert caught.value.phase == "read"
-    # Byte by byte, a parser may notice it before the head is whole.
+    # If it comes byte by byte, a parser may notice the fault before the head is whole.
     assert one_by_one or str(caught.value).startswith("the answer can't be trusted: ")
     assert "x-a" not in "".join(traceback.format_exception(caught.value))
     assert server.counts == {"framed": 1}
@@ -126,12 +126,12 @@ async def test_an_ambiguous_head_is_refused(
     assert server.settle() == 0
 
 
-# A long one takes too long byte by byte.
+# A long head takes too long byte by byte.
 @pytest.mark.parametrize(
     ("name", "one_by_one"),
     [(name, how) for name in TAKEN for how in (False, True) if not how or len(TAKEN[name]) <= 10_000],
 )
-# Another test tries every place for a cut, on the function that finds the faults.
+# Another test tries every place for a cut with the function that finds the faults.
 @pytest.mark.in_turn("one_by_one")
 async def test_a_correct_head_is_accepted(
     make_engine: EngineFactory, says: Any, server: FaultServer, name: str, *, one_by_one: bool
@@ -146,7 +146,6 @@ async def test_a_correct_head_is_accepted(
 
 
 async def test_a_head_one_byte_too_long_is_refused(make_engine: EngineFactory, says: Any) -> None:
-    """The limit itself is accepted."""
     engine = make_engine()
     with pytest.raises(MaybeSentError, match="its head is too long"):
         await engine.send(wire(says(OK + b"x-a: " + b"a" * (LONGEST - 44) + b"\r\n" + LENGTH + b"\r\n{}")))
@@ -155,7 +154,7 @@ async def test_a_head_one_byte_too_long_is_refused(make_engine: EngineFactory, s
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_the_places_of_cuts_do_not_matter(name: str) -> None:
-    """In two, at every place."""
+    """The faults are found if the head is cut in two at any place."""
 
     def look(*parts: bytes) -> None:
         heads = Heads()
@@ -171,7 +170,6 @@ def test_the_places_of_cuts_do_not_matter(name: str) -> None:
 async def test_a_read_is_repeated_and_a_write_is_unknown(
     engine_name: EngineName, says: Any, server: FaultServer
 ) -> None:
-    """As a client reports it."""
     url = says(REFUSED["a length and chunks"])
     async with NorceOrderClient(
         base_url=url,

@@ -1,4 +1,4 @@
-"""The httpx engine's own rules: its pools, the user's client, transports without sockets, proxies."""
+"""The httpx engine's own rules: its pools, the user's client, transports without sockets."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ URL = "https://api.example.test/order/v0"
 
 
 def test_it_is_an_engine() -> None:
-    """For type checkers and for the assertion."""
+    """The assignment shows to type checkers that the class fits the protocol."""
     engine: Engine = HttpxEngine()
     assert engine.name == "httpx"
 
@@ -44,7 +44,7 @@ def test_it_is_an_engine() -> None:
     ],
 )
 def test_contradictory_arguments_are_refused(arguments: dict[str, object], words: str) -> None:
-    """At construction, with a reason."""
+    """The engine refuses them when it is made, and the error has the reason."""
     with pytest.raises(ValueError, match=words):
         HttpxEngine(**arguments)  # type: ignore[arg-type]
 
@@ -53,7 +53,7 @@ def test_contradictory_arguments_are_refused(arguments: dict[str, object], words
 
 
 async def test_pools_grow_with_the_sends_and_none_waits(server: FaultServer) -> None:
-    """Twenty-five at once over pools of ten: all are sent together, and none waits for a connection."""
+    """Twenty-five sends over pools of ten are all in flight together, and none waits for a connection."""
     engine = HttpxEngine()
     server.free.clear()
     no_waiting = Timeouts(connect=5, write=5, read=20, pool=0.05)
@@ -72,7 +72,7 @@ async def test_pools_grow_with_the_sends_and_none_waits(server: FaultServer) -> 
 
 
 async def test_one_after_the_other_uses_one_connection(server: FaultServer) -> None:
-    """The pool with the least load is the first one as long as it is idle."""
+    """The engine uses the first pool as long as that is idle."""
     engine = HttpxEngine()
     for _ in range(30):
         await engine.send(wire(f"{server.url}/good", "POST", body=b"{}"))
@@ -82,7 +82,7 @@ async def test_one_after_the_other_uses_one_connection(server: FaultServer) -> N
 
 @pytest.mark.parametrize("play", ["hang", "drip-head"])
 async def test_a_cancelled_send_ends_its_pool(server: FaultServer, play: str) -> None:
-    """New sends use other pools, the other sends of that pool end normally, and the last of them closes it."""
+    """New sends use other pools. The other sends of that pool end normally, and the last of them closes it."""
     engine = HttpxEngine()
     answers: list[int] = []
     await engine.send(wire(f"{server.url}/good"))
@@ -109,7 +109,7 @@ async def test_a_cancelled_send_ends_its_pool(server: FaultServer, play: str) ->
 
 
 async def test_the_total_timeout_is_checked_between_chunks() -> None:
-    """With the given clock: the chunk that comes too late ends the send."""
+    """A chunk that comes after the total timeout, by the given clock, ends the send."""
 
     class Clock(SystemClock):
         now = 100.0
@@ -137,7 +137,7 @@ async def test_the_total_timeout_is_checked_between_chunks() -> None:
 
 
 async def test_the_bounds_of_each_step_are_cut_to_what_is_left_of_the_total() -> None:
-    """httpcore reads them at each step, so a step that begins late gets what is left then."""
+    """httpcore reads the timeouts at each step, so a step that begins late gets only what is left then."""
 
     class Clock(SystemClock):
         now = 100.0
@@ -171,7 +171,7 @@ async def test_the_bounds_of_each_step_are_cut_to_what_is_left_of_the_total() ->
 
 @pytest.mark.parametrize("path", ["/a/../b", "/a/./b", "/..", "/a b", "/å"])
 async def test_an_address_httpx_would_rewrite_is_not_sent(server: FaultServer, path: str) -> None:
-    """The address is sent as it was given, or not at all."""
+    """An address is sent as it was given, or not at all."""
     engine = HttpxEngine()
     with pytest.raises(UnsentError):
         await engine.send(wire(server.url + path))
@@ -179,7 +179,7 @@ async def test_an_address_httpx_would_rewrite_is_not_sent(server: FaultServer, p
     await engine.aclose()
 
 
-# Exceptions without a step, as of mocks and foreign transports
+# Exceptions without a step, such as those of mocks and foreign transports
 
 
 class OddError(Exception):
@@ -192,7 +192,7 @@ def caused(error: Exception, cause: Exception) -> Exception:
 
 
 class ConnectTimeout(Exception):  # noqa: N818
-    """Has httpx's name, of another family, as httpx2's exceptions have."""
+    """An exception with httpx's name but of another family, like httpx2's exceptions."""
 
 
 CLASSES: list[tuple[Exception, type[SendError], Phase]] = [
@@ -217,7 +217,8 @@ CLASSES: list[tuple[Exception, type[SendError], Phase]] = [
 
 @pytest.mark.parametrize(("error", "kind", "phase"), CLASSES, ids=lambda value: getattr(value, "__name__", str(value)))
 async def test_the_class_decides_without_a_step(error: Exception, kind: type[SendError], phase: Phase) -> None:
-    """In doubt it may have been sent; the text names the class and nothing of the exception's text."""
+    """Without a step the exception's class decides, and in doubt the request may have been sent. The text has the class
+    and nothing of the exception's text."""
 
     def play(request: httpx.Request) -> httpx.Response:
         raise error
@@ -226,7 +227,7 @@ async def test_the_class_decides_without_a_step(error: Exception, kind: type[Sen
     with pytest.raises(SendError) as caught:
         await engine.send(wire(URL, "POST", body=b"{}"))
     assert (type(caught.value), caught.value.phase) == (kind, phase)
-    # Its text may repeat a header of the request or bytes of the answer.
+    # The exception's text may repeat a header of the request or bytes of the answer.
     behind = error.__cause__
     assert caught.value.__cause__ is (behind if isinstance(behind, OSError) else None)
     assert caught.value.__context__ is None
@@ -236,7 +237,7 @@ async def test_the_class_decides_without_a_step(error: Exception, kind: type[Sen
 
 
 async def test_a_transport_that_tries_again_is_not_reported_as_unsent() -> None:
-    """After a head was sent, a later connect error changes nothing."""
+    """After a head was sent, a later connect error does not mean that nothing was sent."""
 
     async def play(request: httpx.Request) -> httpx.Response:
         trace = request.extensions["trace"]
@@ -254,7 +255,7 @@ async def test_a_transport_that_tries_again_is_not_reported_as_unsent() -> None:
 
 
 async def test_under_respx() -> None:
-    """Tests of users may replace httpx's transports: they see the request as it would be sent."""
+    """Users' tests may replace httpx's transports, and they see the request as it would be sent."""
     engine = HttpxEngine()
     with respx.mock(base_url="https://api.example.test") as mock:
         route = mock.put("/order/v0", headers={"x-merchant": "acme"}, content=b'{"a": 1}').respond(
@@ -270,7 +271,7 @@ async def test_under_respx() -> None:
 
 
 async def test_an_asgi_application_in_process() -> None:
-    """No socket between the engine and the application."""
+    """An ASGI application can be called without a socket."""
 
     async def show(request: Request) -> JSONResponse:
         body = (await request.body()).decode()
@@ -290,7 +291,7 @@ async def test_an_asgi_application_in_process() -> None:
 
 
 async def test_a_client_of_the_user_is_used_and_not_closed(server: FaultServer) -> None:
-    """Its pool and its headers are used; its cookies, its auth and its redirects are not."""
+    """The engine uses the client's pool and headers, and not its cookies, its auth or its redirects."""
     async with httpx.AsyncClient(
         headers={"x-gateway": "g1"},
         cookies={"session": "theirs"},
@@ -311,8 +312,7 @@ async def test_a_client_of_the_user_is_used_and_not_closed(server: FaultServer) 
 
 
 async def test_a_full_pool_of_the_users_own_is_not_sent(server: FaultServer) -> None:
-    """The only wait inside httpx that can't be avoided; the pool timeout ends it, and it is certain that nothing was
-    sent."""
+    """The pool timeout ends the wait for a connection of the user's pool, and it is certain that nothing was sent."""
     async with httpx.AsyncClient(limits=httpx.Limits(max_connections=1)) as client:
         engine = HttpxEngine(client=client)
         hasty = Timeouts(connect=5, write=5, read=5, pool=0.05)
@@ -333,7 +333,7 @@ async def test_a_full_pool_of_the_users_own_is_not_sent(server: FaultServer) -> 
 
 
 async def test_a_client_of_another_family_is_used_by_its_methods() -> None:
-    """httpx2 has the same methods and other classes; the engine must not check for httpx's."""
+    """httpx2 has the same methods and other classes, so the engine must not check for httpx's classes."""
 
     class Chunks:
         def __aiter__(self) -> AsyncIterator[bytes]:
@@ -373,8 +373,8 @@ async def test_a_client_of_another_family_is_used_by_its_methods() -> None:
 
 @pytest.mark.parametrize("target", ["cookie", "good"])
 async def test_a_client_handed_in_keeps_no_cookie_of_ours(server: FaultServer, target: str) -> None:
-    """What the service sets for one merchant is not sent for another, nor with what its owner sends; what the owner has
-    is left to him."""
+    """A cookie that the service sets for one merchant is not sent for another, and does not stay in the user's client.
+    The user's own cookies stay there."""
     async with httpx.AsyncClient(cookies={"mine": "1"}) as client:
         engine = HttpxEngine(client=client)
         for _ in range(2):

@@ -1,7 +1,7 @@
-"""Idle connections: how long they are used, and how short for calls that can't be repeated.
+"""Idle connections: how long they are used, and for how short a time by calls that can't be repeated.
 
-A server that closes a connection in the moment in which a request is written to it can't be told from one that has read
-the request.
+If a server closes a connection while a request is written to it, this can't be told from a server that has read the
+request.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Clock(SystemClock):
-    """Stands still except for time that a test adds."""
+    """A clock that stands still except for time that a test adds."""
 
     added = 0.0
 
@@ -44,7 +44,7 @@ def post(server: FaultServer, max_idle: float | None) -> WireRequest:
 async def connections_for(
     engine: Engine, clock: Clock, server: FaultServer, idle: float, max_idle: float | None
 ) -> int:
-    """The number of connections for two sends with a pause in between."""
+    """Return the number of new connections for two sends with a pause in between."""
     before = server.accepted
     assert (await engine.send(post(server, max_idle))).status == 200
     clock.added += idle
@@ -67,7 +67,8 @@ async def connections_for(
 async def test_a_connection_that_was_idle_for_longer_is_not_used(
     make_engine: EngineFactory, secure: bool, max_idle: float | None, idle: float, connections: int
 ) -> None:
-    """It is closed unsent, and another one is opened; no request allows more than the limit for all."""
+    """The old connection is closed unused and another one is opened. No request may allow more than the general
+    limit."""
     authority = trustme.CA()
     clock = Clock()
     with FaultServer(tls=server_context(authority, "127.0.0.1") if secure else None) as server:
@@ -79,7 +80,7 @@ async def test_a_connection_that_was_idle_for_longer_is_not_used(
 
 
 async def test_many_old_connections_are_skipped(make_engine: EngineFactory, server: FaultServer) -> None:
-    """However many there are, one request opens one new connection."""
+    """However many old connections there are, one request opens one new connection."""
     clock = Clock()
     engine = make_engine(clock=clock)
     server.latency = 0.1
@@ -100,9 +101,9 @@ async def test_many_old_connections_are_skipped(make_engine: EngineFactory, serv
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
 async def test_a_call_that_can_not_be_repeated_uses_a_fresh_connection(operation: Operation) -> None:
-    """By the operation's kind: creating and executing, and no other."""
+    """Only creating and executing need a connection that was idle for a short time."""
     at = stand(lambda _request: answer(200, {"id": "x1"}))
-    with contextlib.suppress(CallError):  # An answer that does not fit; this test is about the request.
+    with contextlib.suppress(CallError):  # The answer may not fit, but this test is about the request.
         await at.call(operation)
     short = operation.kind in (Kind.CREATE, Kind.CREATE_ORDER, Kind.EXECUTE)
     assert at.engine.requests[0].max_idle == (MAX_IDLE if short else None)
@@ -119,7 +120,7 @@ CLOSES_AFTER = 5.0
 @pytest.mark.soak
 @pytest.mark.timeout(300)
 async def test_no_creation_is_lost_to_a_server_that_closes_idle_connections(engine_name: EngineName) -> None:
-    """780 payments, each over a client whose connection has been idle for about as long as the server keeps one."""
+    """780 payments succeed, each over a connection that has been idle for about as long as the server keeps one."""
     with FaultServer(closes_after=CLOSES_AFTER) as server:
 
         async def customer(number: int) -> None:

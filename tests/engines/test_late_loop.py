@@ -1,6 +1,7 @@
-"""A loop that is blocked while answers come in: what was answered in time is reported as answered, and nothing else.
+"""If the event loop is blocked while answers come in, the answers that came in time count as answers, and nothing else
+does.
 
-Something of the program's own holds the loop up, or the process is stopped and goes on later. Bounds and answers are
+The program's own code may block the loop, or the process may be stopped and continue later. Timeouts and answers are
 then found at the same moment.
 """
 
@@ -45,8 +46,8 @@ pytestmark = pytest.mark.anyio
 
 
 def bounds(first: float) -> Iterator[float]:
-    """Seconds of the timeout that ends while the loop is blocked; the next one if this machine is so slow that it ended
-    before."""
+    """Yield seconds for a timeout that ends while the loop is blocked. The next value is for a machine so slow that it
+    ended before."""
     return (first * 4**number for number in itertools.count())
 
 
@@ -82,9 +83,9 @@ async def outcome(send: Callable[[], Awaitable[WireResponse]]) -> WireResponse |
 
 
 def hold_up(server: FaultServer, seconds: float, answers: int = 0, left: int | None = None) -> bool:
-    """Block the loop, until this much time has passed and the server has answered this often.
+    """Block the loop until this much time has passed and the server has answered this often.
 
-    False if it can't, because more than ``left`` requests have been left before they were answered.
+    Return False if it can't, because more than ``left`` requests were given up before they were answered.
     """
     server.free.set()
     end = time.monotonic() + seconds + (3 if seconds >= SHARED else 2) * LATE
@@ -118,7 +119,7 @@ async def _blocked_once(
 ) -> list[object] | None:
     ended: list[object] = []
     in_time = False
-    # Those of an attempt before this one have all been answered, or have left.
+    # The requests of an earlier attempt have all been answered or given up.
     await until(lambda: not answers or server.answered + server.left == len(server.received))
     before, answered, left = len(server.received), server.answered, server.left
     server.free.clear()
@@ -127,7 +128,7 @@ async def _blocked_once(
         ended.append(await one())
 
     async with anyio.create_task_group() as group:
-        # No bound is counted from before this, so that none is reached before it is blocked.
+        # No timeout starts before this moment, so none ends before the loop is blocked.
         over = time.monotonic() + seconds
         for _ in range(count):
             group.start_soon(run)
@@ -143,8 +144,8 @@ async def _blocked_once(
 async def blocked_sends(
     engine: Engine, server: FaultServer, *sends: tuple[str, str], answers: bool = True
 ) -> list[tuple[str, object]]:
-    """Of sends over warm connections, each with its play and kind of bound: what its play came to. Each is in its own
-    task and waited for as the pipeline does."""
+    """Return the results of sends over warm connections, each given by its play and kind of timeout. Each runs in its
+    own task and is waited for as the pipeline does."""
     owned = SendTasks()
     numbers = itertools.count()
 
@@ -165,7 +166,7 @@ async def blocked_sends(
 
 
 def all_ended(sends: Sequence[tuple[str, str]], how: object) -> list[tuple[str, object]]:
-    """What :func:`blocked_sends` comes to if each ends like this."""
+    """Return the results of :func:`blocked_sends` if every send ends like this."""
     return [(f"{play} {kind}", how) for play, kind in sorted(sends)]
 
 
@@ -176,7 +177,7 @@ def statuses(ended: list[object]) -> list[object]:
 async def test_an_answer_from_while_the_loop_was_blocked_is_an_answer(
     make_engine: EngineFactory, server: FaultServer
 ) -> None:
-    """All of them, with each timeout."""
+    """All sends that were answered while the loop was blocked succeed, with each kind of timeout."""
     engine = make_engine()
     sends = [*itertools.islice(itertools.cycle(("good", kind) for kind in KINDS), MANY)]
     assert await blocked_sends(engine, server, *sends) == all_ended(sends, 200)
@@ -185,7 +186,7 @@ async def test_an_answer_from_while_the_loop_was_blocked_is_an_answer(
 
 @pytest.mark.parametrize("play", ["good", "large", "large-chunks"])
 async def test_under_tls_too_whatever_its_size(make_engine: EngineFactory, play: str) -> None:
-    """Several reads, and records that come in part."""
+    """Answers under TLS count too, if they need several reads or their records come in parts."""
     authority = trustme.CA()
     sends = [(play, kind) for kind in ("read", "total", "read", "total", "read")]
     with FaultServer(tls=server_context(authority, "127.0.0.1")) as server:
@@ -196,13 +197,13 @@ async def test_under_tls_too_whatever_its_size(make_engine: EngineFactory, play:
 
 UNANSWERED = [
     *itertools.product(["hang", "half-head-hang", "half-body-hang"], KINDS),
-    # For a read timeout a drip is not silence.
+    # A slow drip does not count as silence for a read timeout.
     *itertools.product(["drip-head", "drip-body"], ["total", "both"]),
 ]
 
 
 async def test_a_missing_answer_is_not_waited_for(make_engine: EngineFactory, server: FaultServer) -> None:
-    """Silence ends the grace, and so does a drip: the send ends before its caller gives up waiting."""
+    """If the server is silent or drips, the send ends before its caller gives up waiting."""
     engine = make_engine()
     ended = await blocked_sends(engine, server, *UNANSWERED, answers=False)
     assert ended == all_ended(UNANSWERED, MaybeSentError)
@@ -211,7 +212,7 @@ async def test_a_missing_answer_is_not_waited_for(make_engine: EngineFactory, se
 
 
 async def test_an_endless_answer_ends(make_engine: EngineFactory, server: FaultServer) -> None:
-    """Every round of the loop brings bytes: a megabyte of them is enough."""
+    """An answer that brings bytes in every round of the loop is ended after about a megabyte."""
     engine = make_engine()
     ((_, how),) = await blocked_sends(engine, server, ("flood", "total"), answers=False)
     assert how in (MaybeSentError, SendTimedOutError)
@@ -220,7 +221,7 @@ async def test_an_endless_answer_ends(make_engine: EngineFactory, server: FaultS
 
 
 async def test_a_body_that_was_being_written_goes_on(make_engine: EngineFactory) -> None:
-    """The server reads while the loop is blocked; the next piece is late and goes out all the same."""
+    """The server reads while the loop is blocked. The next piece of the body is late, and is sent all the same."""
     body = b"x" * 12_000_000
     ended: dict[str, WireResponse | Exception] = {}
     engine = make_engine()
@@ -229,7 +230,7 @@ async def test_a_body_that_was_being_written_goes_on(make_engine: EngineFactory)
         ended[kind] = await outcome(partial(engine.send, bounded(f"{url}/good/{kind}", kind, seconds, "PUT", body)))
 
     async def blocked_once(slow: FaultServer, seconds: float) -> bool:
-        """False if a timeout ended it before."""
+        """Return False if a timeout ended it before."""
         slow.read.clear()
         async with anyio.create_task_group() as group:
             over = time.monotonic() + seconds
@@ -263,7 +264,7 @@ async def test_a_body_that_was_being_written_goes_on(make_engine: EngineFactory)
 async def test_nothing_begins_in_the_grace(
     make_engine: EngineFactory, server: FaultServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The time is over when the connection is ready: the request is not sent."""
+    """If the time is over when the connection is ready, the request is not sent."""
     connect: Callable[..., object] = socket.socket.connect
     error: object = None
     for seconds in bounds(0.1):
@@ -292,7 +293,7 @@ async def test_nothing_begins_in_the_grace(
 
 
 async def test_a_send_whose_turn_comes_too_late_does_not_begin(make_engine: EngineFactory, server: FaultServer) -> None:
-    """The loop is blocked between the call and the first step of its send."""
+    """If the loop is blocked between the call and the first step of its send, the request is not sent."""
     engine = make_engine()
 
     class Clock(SystemClock):
@@ -309,7 +310,7 @@ async def test_a_send_whose_turn_comes_too_late_does_not_begin(make_engine: Engi
 
 
 async def test_a_client_of_the_user_ends_as_before(server: FaultServer) -> None:
-    """Its sockets are not ours: an answer that it notices too late is reported as unknown."""
+    """The sockets of the user's client are not ours, so an answer that it notices too late is reported as unknown."""
     async with httpx.AsyncClient(verify=NO_TLS) as client:
         ended = await blocked_sends(HttpxEngine(client=client), server, *[("good", "total")] * 3)
     assert len(ended) == 3
@@ -324,7 +325,7 @@ CALLS: dict[str, Callable[[NorceOrderClient, CallOptions], Awaitable[object]]] =
 
 @pytest.mark.parametrize("bound", ["read_timeout", "deadline"])
 async def test_a_client_reports_what_was_created(server: FaultServer, engine_name: EngineName, bound: str) -> None:
-    """None of the creations that were answered while the loop was blocked is unknown."""
+    """No creation that was answered while the loop was blocked is reported as unknown."""
     numbers = itertools.count()
     base_url = f"{server.url}/created"
     async with NorceOrderClient(

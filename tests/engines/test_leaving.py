@@ -1,4 +1,4 @@
-"""Callers that are cancelled, and clients that are closed: what continues, what ends, and what is free again."""
+"""Callers that are cancelled and clients that are closed: which sends continue, which end, and what is free again."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ NEVER = CallOptions(deadline=None, read_timeout=3_600.0)
 
 @asynccontextmanager
 async def client_of(server: FaultServer, engine: str, **settings: Any) -> AsyncGenerator[NorceOrderClient]:
-    """A client of the service that this server plays, over an engine or over a client of the user's."""
+    """Make a client of the service that this server plays, over an engine or over the user's own HTTP client."""
     given: dict[str, Any] = {"max_in_flight": PERMITS, **settings}
     async with contextlib.AsyncExitStack() as stack:
         if engine == "handed in":
@@ -61,7 +61,7 @@ async def read_and_leave(norce: NorceOrderClient, seconds: float = 0.05) -> None
 
 
 async def cancelled_reads(norce: NorceOrderClient, server: FaultServer, count: int, tasks: int) -> None:
-    """A number of reads, each cancelled after 50 ms, by several tasks at once."""
+    """Make a number of reads in several tasks at once, each cancelled after 50 ms."""
 
     async def one() -> None:
         for _ in range(count // tasks):
@@ -73,8 +73,7 @@ async def cancelled_reads(norce: NorceOrderClient, server: FaultServer, count: i
 
 
 async def test_cancelled_reads_hold_no_permits(server: FaultServer, sends_with: str) -> None:
-    """All permits are taken by reads that are never answered; their callers are cancelled, and the next call
-    succeeds."""
+    """After the callers of unanswered reads, which took all permits, were cancelled, the next call succeeds."""
     server.free.clear()
     async with client_of(server, sends_with, options=CallOptions(read_timeout=60.0, deadline=60.0)) as norce:
         async with anyio.create_task_group() as group:
@@ -89,7 +88,7 @@ async def test_cancelled_reads_hold_no_permits(server: FaultServer, sends_with: 
 
 
 async def test_a_cancelled_write_holds_its_permit(server: FaultServer, sends_with: str) -> None:
-    """It continues to its end, even if no task waits for it."""
+    """A cancelled write continues to its end and keeps its permit, so no other request is sent meanwhile."""
     server.free.clear()
     async with client_of(server, sends_with, max_in_flight=1) as norce:
         async with anyio.create_task_group() as group:
@@ -115,7 +114,7 @@ async def test_a_cancelled_write_holds_its_permit(server: FaultServer, sends_wit
 async def test_cancelled_reads_never_hold_more_connections_than_twice_the_permits(
     server: FaultServer, sends_with: str, reads: int, silent: bool
 ) -> None:
-    """Whether the server is silent, or answers so slowly that some of them are answered."""
+    """This holds if the server is silent, and if it answers so slowly that only some of the reads are answered."""
     if silent:
         server.free.clear()
     else:
@@ -132,7 +131,7 @@ async def test_cancelled_reads_never_hold_more_connections_than_twice_the_permit
 
 
 async def test_a_cancelled_read_closes_its_connection(server: FaultServer, engine_name: EngineName) -> None:
-    """Its answer may still come, and no task would read it."""
+    """The connection is closed, because the answer may still come and no task would read it."""
     server.free.clear()
     async with client_of(server, engine_name) as norce:
         async with anyio.create_task_group() as group:
@@ -152,8 +151,8 @@ MOMENTS = 30
 @pytest.mark.parametrize("how", ["left", "cancelled"])
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
 async def test_a_read_that_ends_at_any_moment_leaves_no_socket(make_engine: EngineFactory, tls: bool, how: str) -> None:
-    """Not even to the garbage collector, whose warning about one would fail this test. Over TLS the server is deaf, so
-    that what ends is a handshake."""
+    """No socket is left to the garbage collector, whose warning about one would fail this test. Over TLS the server
+    never reads, so the read ends during the handshake."""
     verify = trusting(trustme.CA()) if tls else True
     with FaultServer(deaf=tls) as server:
         url = f"{server.url.replace('http:', 'https:') if tls else server.url}/hang"
@@ -189,7 +188,7 @@ class _BrokenError(Exception):
 
 
 async def test_a_program_that_fails_does_not_wait_for_reads(server: FaultServer, engine_name: EngineName) -> None:
-    """A caller that waits for a read gets an error that it could not be read; a write is waited for."""
+    """If the program fails, a read in flight ends with an error, and a write is waited for."""
     told: list[BaseException] = []
     made: list[str] = []
     server.free.clear()
@@ -220,8 +219,7 @@ async def test_a_program_that_fails_does_not_wait_for_reads(server: FaultServer,
 async def test_a_program_that_fails_does_not_wait_for_ever_for_a_write(
     server: FaultServer, engine_name: EngineName, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The write gets five seconds, here a tenth of that, and its caller gets the error that the outcome is unknown.
-    Nothing else would end it."""
+    """The write gets five seconds, here a tenth of that, and then its outcome is unknown. Nothing else would end it."""
     assert client.FAILED_GRACE == 5.0
     monkeypatch.setattr(client, "FAILED_GRACE", 0.5)
     told: list[BaseException] = []
@@ -244,7 +242,6 @@ async def test_a_program_that_fails_does_not_wait_for_ever_for_a_write(
 
 
 async def test_closing_normally_waits_for_reads_too(server: FaultServer, engine_name: EngineName) -> None:
-    """As before."""
     server.free.clear()
     read: list[object] = []
 
@@ -264,7 +261,7 @@ async def test_closing_normally_waits_for_reads_too(server: FaultServer, engine_
 async def test_closing_that_is_cancelled_closes_everything(
     server: FaultServer, engine_name: EngineName, reading: bool
 ) -> None:
-    """Idle connections as well as busy ones."""
+    """Idle and busy connections are closed even if the closing is cancelled."""
     norce = NorceOrderClient(
         base_url=f"{server.url}/created", merchant="acme", channel="se", token="t", engine=engine_name
     )
@@ -327,7 +324,7 @@ PROGRAM = """
 def test_one_interrupt_ends_a_program_with_reads_in_flight(
     server: FaultServer, engine_name: EngineName, anyio_backend: str
 ) -> None:
-    """Not after a timeout of the reads, and not after a second Ctrl-C: otherwise it would never end."""
+    """One Ctrl-C ends the program. The reads have no timeout that could end it, and no second Ctrl-C comes."""
     server.free.clear()
     code = textwrap.dedent(PROGRAM)
     command = [sys.executable, "-c", code, f"{server.url}/created", engine_name, anyio_backend]
@@ -343,11 +340,11 @@ def test_one_interrupt_ends_a_program_with_reads_in_flight(
     assert "KeyboardInterrupt" in errors
 
 
-# What is kept of a caller
+# What remains of a caller
 
 
 class _Luggage:
-    """A value in a context variable."""
+    """A value of a context variable."""
 
 
 LUGGAGE: contextvars.ContextVar[_Luggage | None] = contextvars.ContextVar("luggage", default=None)
@@ -355,7 +352,7 @@ LUGGAGE: contextvars.ContextVar[_Luggage | None] = contextvars.ContextVar("lugga
 
 @pytest.mark.parametrize("ends", ["answered", "large", "cancelled", "cancelled while waiting", "timed out"])
 async def test_nothing_keeps_the_context_of_a_caller(server: FaultServer, sends_with: str, ends: str) -> None:
-    """Neither a timer nor a connection: the values in a caller's context are released when its call is over."""
+    """No timer or connection keeps the values in a caller's context after its call is over."""
     options = CallOptions(read_timeout=0.05, max_attempts=1) if ends == "timed out" else CallOptions()
     async with client_of(server, sends_with, options=options, max_in_flight=1) as norce:
 
@@ -388,7 +385,7 @@ async def test_nothing_keeps_the_context_of_a_caller(server: FaultServer, sends_
             group.start_soon(task)
             await until(lambda: refs)
             group.cancel_scope.cancel()
-        # What remains ends in a few rounds of the loop, unless it can't be ended.
+        # The rest of the send ends in a few rounds of the loop, unless it can't be ended.
         while refs[0]() is not None and sends_with != "handed in":
             await anyio.sleep(0.01)
             gc.collect()

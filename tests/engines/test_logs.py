@@ -1,4 +1,4 @@
-"""At DEBUG, with every logger on, no library's log holds a query or a header of a request."""
+"""At DEBUG, with every logger on, no library's log shows a query or a header of a request."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def nothing_private(caplog: pytest.LogCaptureFixture) -> None:
 async def test_nothing_is_logged_by_httpx(
     made: Callable[[], AbstractAsyncContextManager[Engine]], server: FaultServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A client of its own logs the address at INFO; the rest of it has no query."""
+    """httpx logs an address, without its query, only for the user's own client."""
     with caplog.at_level(logging.DEBUG):
         async with made() as engine:
             for play in ("cookie", "good", "close"):
@@ -81,7 +81,7 @@ async def test_requests_of_others_are_logged_as_usual(server: FaultServer, caplo
 
 @pytest.mark.parametrize("name", ["hpack.hpack", "hpack.table", "httpcore.http2", "httpcore2.http11"])
 async def test_headers_of_http2_are_not_logged(name: str, caplog: pytest.LogCaptureFixture) -> None:
-    """By the loggers that would do so."""
+    """The loggers that would show headers of HTTP/2 leave them out."""
     keep_quiet()
     before = OURS.set(True)
     with caplog.at_level(logging.DEBUG):

@@ -1,4 +1,4 @@
-"""Proxies, given or from the environment: who sees what, and what counts as sent when a proxy fails."""
+"""Proxies, given or from the environment: who sees what, and what counts as sent if a proxy fails."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_a_plain_proxy_gets_the_whole_address(make_engine: EngineFactory, server: FaultServer) -> None:
-    """And credentials of its own; the address keeps its encoding."""
+    """The proxy gets the address in its encoding, and the credentials for the proxy."""
     engine = make_engine(proxy=f"http://user:word@127.0.0.1:{server.port}")
     answer = await engine.send(wire("http://service.test/echo/a%2Fb?x=1", "PUT", body=b"{}"))
     lines = answer.body.decode().splitlines()
@@ -34,7 +34,7 @@ async def test_a_plain_proxy_gets_the_whole_address(make_engine: EngineFactory, 
 
 
 async def test_a_tunnel_through_a_proxy(make_engine: EngineFactory, server: FaultServer) -> None:
-    """Over TLS the proxy sees only the host; a fault behind it is reported as without a proxy."""
+    """Faults behind a tunnel are reported as without a proxy."""
     authority = trustme.CA()
     TUNNEL_TLS.append(server_context(authority, "service.test"))
     try:
@@ -61,7 +61,7 @@ async def test_a_tunnel_through_a_proxy(make_engine: EngineFactory, server: Faul
 async def test_a_proxy_that_refuses_or_does_not_exist_is_not_sent(
     make_engine: EngineFactory, server: FaultServer
 ) -> None:
-    """The request waits until there is a tunnel."""
+    """Without a connection through the proxy nothing was sent."""
     refusing = make_engine(proxy=f"http://127.0.0.1:{server.port}", verify=False)
     with pytest.raises(UnsentError) as caught:
         await refusing.send(wire("https://service.test:9/good", "POST", body=b"{}"))
@@ -79,7 +79,7 @@ async def test_a_proxy_that_refuses_or_does_not_exist_is_not_sent(
 async def test_trust_env_uses_the_proxies_of_the_environment(
     make_engine: EngineFactory, server: FaultServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its proxies and its exceptions from them; still no cookies."""
+    """The engine uses the environment's proxies and its exceptions from them, and sends no cookies."""
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{server.port}")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     engine = make_engine(trust_env=True, verify=False)
@@ -101,7 +101,7 @@ VARIABLES = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
 
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """Without proxies of this machine's own."""
+    """Remove this machine's own proxies from the environment."""
     for name in (*VARIABLES, "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
     return monkeypatch
@@ -128,7 +128,8 @@ def client_of(engine: EngineName = "auto", **settings: Any) -> NorceOrderClient:
 def test_a_proxy_of_the_environment_that_can_not_be_used_is_reported(
     environment: pytest.MonkeyPatch, engine: EngineName, variable: str, address: str
 ) -> None:
-    """When the client is made, by the variable's name; the address may hold a secret."""
+    """The client refuses it when it is made. The error names the variable and not the address, which may hold a
+    secret."""
     environment.setenv(variable, address)
     with pytest.raises(ConfigurationError, match=variable) as caught:
         client_of(engine)
@@ -138,7 +139,7 @@ def test_a_proxy_of_the_environment_that_can_not_be_used_is_reported(
 
 @pytest.mark.parametrize("engine", ["auto", *ENGINES])
 def test_a_proxy_that_is_given_is_reported_likewise(environment: pytest.MonkeyPatch, engine: EngineName) -> None:
-    """By the argument's name."""
+    """The error names the argument."""
     with pytest.raises(ConfigurationError, match="proxy must have a scheme"):
         client_of(engine, proxy="user:secret@127.0.0.1:3128")
 
@@ -160,7 +161,8 @@ def test_a_proxy_that_is_given_is_reported_likewise(environment: pytest.MonkeyPa
 def test_a_socks_proxy_uses_httpx_if_possible(
     environment: pytest.MonkeyPatch, engine: EngineName, installed: bool, words: str | None, given: bool
 ) -> None:
-    """Given or in the environment; a missing library is reported at once."""
+    """A SOCKS proxy needs a library. If that is missing, the error comes when the client is made, for a given proxy as
+    for one of the environment."""
     find: Callable[..., Any] = importlib.util.find_spec
 
     def found(name: str, package: str | None = None) -> object:
@@ -179,7 +181,8 @@ def test_a_socks_proxy_uses_httpx_if_possible(
 
 
 def test_a_proxy_that_is_not_for_this_service_does_not_matter(environment: pytest.MonkeyPatch) -> None:
-    """Of another scheme, or one that the environment makes an exception from."""
+    """A bad proxy does not matter if it is for another scheme, or if the environment makes an exception for this
+    host."""
     environment.setenv("http_proxy", "nonsense")
     client_of()
     environment.setenv("https_proxy", "nonsense")
@@ -194,7 +197,7 @@ def test_a_proxy_that_is_not_for_this_service_does_not_matter(environment: pytes
 async def test_such_a_proxy_does_not_matter_when_something_is_sent_either(
     make_engine: EngineFactory, server: FaultServer, environment: pytest.MonkeyPatch, address: str
 ) -> None:
-    """Even if the library that it needs is not installed."""
+    """A proxy for another scheme does not matter for sends, even if the library that it needs is missing."""
     environment.setitem(sys.modules, "socksio", None)
     for name in ("https_proxy", "HTTPS_PROXY"):
         environment.setenv(name, address)
@@ -208,7 +211,7 @@ async def test_such_a_proxy_does_not_matter_when_something_is_sent_either(
 
 
 def test_the_proxy_for_the_token_is_checked_too(environment: pytest.MonkeyPatch) -> None:
-    """It may have another one."""
+    """The token's host may use another proxy than the service's host."""
     environment.setenv("https_proxy", "nonsense")
     environment.setenv("no_proxy", "service.test")
     account = ClientCredentials(
@@ -222,7 +225,7 @@ def test_the_proxy_for_the_token_is_checked_too(environment: pytest.MonkeyPatch)
 async def test_a_proxy_that_comes_later_is_not_sent(
     environment: pytest.MonkeyPatch, make_engine: EngineFactory, engine_name: str
 ) -> None:
-    """The environment may change while an engine lives."""
+    """The environment may change after an engine was made. A bad proxy in it then fails before anything is sent."""
     engine = make_engine(trust_env=True, verify=False)
     environment.setenv("http_proxy", "gopher://127.0.0.1:9")
     with pytest.raises(UnsentError) as caught:

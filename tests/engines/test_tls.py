@@ -37,7 +37,7 @@ def secure(authority: trustme.CA) -> Iterator[FaultServer]:
 async def test_a_trusted_server_is_called(
     make_engine: EngineFactory, secure: FaultServer, authority: trustme.CA
 ) -> None:
-    """One handshake serves many requests, and closing closes it."""
+    """One connection serves many requests, and closing the engine closes it."""
     engine = make_engine(verify=trusting(authority))
     for _ in range(5):
         assert (await engine.send(wire(f"{secure.url}/good", "POST", body=b"{}"))).status == 200
@@ -50,7 +50,7 @@ async def test_a_trusted_server_is_called(
 async def test_a_fault_under_tls_may_have_been_acted_on(
     make_engine: EngineFactory, secure: FaultServer, authority: trustme.CA, play: str
 ) -> None:
-    """As without TLS: the server has read it."""
+    """As without TLS, the server has read the request, so the error is "maybe"."""
     engine = make_engine(verify=trusting(authority))
     with pytest.raises(MaybeSentError) as caught:
         await engine.send(wire(f"{secure.url}/{play}", "POST", body=b"{}"))
@@ -61,7 +61,7 @@ async def test_a_fault_under_tls_may_have_been_acted_on(
 
 
 async def test_an_unknown_authority_is_not_sent(make_engine: EngineFactory, secure: FaultServer) -> None:
-    """certifi's authorities do not include this one."""
+    """certifi's authorities do not include this one, so nothing is sent."""
     engine = make_engine()
     with pytest.raises(UnsentError) as caught:
         await engine.send(wire(f"{secure.url}/good", "POST", body=b"{}"))
@@ -79,7 +79,7 @@ async def test_without_verify_nothing_is_checked(make_engine: EngineFactory, sec
 
 
 async def test_a_certificate_for_another_name_is_not_sent(make_engine: EngineFactory, authority: trustme.CA) -> None:
-    """A trusted authority is not enough."""
+    """A trusted authority is not enough, so nothing is sent."""
     with FaultServer(tls=server_context(authority, "elsewhere.test")) as server:
         engine = make_engine(verify=trusting(authority))
         with pytest.raises(UnsentError) as caught:
@@ -90,7 +90,7 @@ async def test_a_certificate_for_another_name_is_not_sent(make_engine: EngineFac
 
 
 async def test_a_server_without_tls_is_not_sent(make_engine: EngineFactory, server: FaultServer) -> None:
-    """It reads the handshake as a bad request and closes, or waits."""
+    """The server reads the handshake as a bad request, and nothing of the request is sent."""
     engine = make_engine(verify=False)
     with pytest.raises(UnsentError) as caught:
         await engine.send(wire(f"https://127.0.0.1:{server.port}/good", "POST", body=b"{}", timeouts=HASTY))
@@ -103,7 +103,7 @@ async def test_a_server_without_tls_is_not_sent(make_engine: EngineFactory, serv
 async def test_a_client_certificate(
     make_engine: EngineFactory, authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From a file, with certifi's authorities replaced by the test's own."""
+    """The certificate is loaded from a file. The test's own authorities replace certifi's."""
     clients = trustme.CA()
     pem = tmp_path / "client.pem"
     clients.issue_cert("service@example.test").private_key_and_cert_chain_pem.write_to_path(str(pem))
@@ -126,7 +126,7 @@ async def test_a_client_certificate(
 async def test_a_client_certificate_that_is_missing_is_not_sent(
     make_engine: EngineFactory, secure: FaultServer
 ) -> None:
-    """Reported when it is needed, without its path."""
+    """The error comes when the certificate is needed, and does not show its path."""
     engine = make_engine(cert=("/no/such/cert.pem", "/no/such/key.pem"))
     with pytest.raises(UnsentError, match="FileNotFoundError") as caught:
         await engine.send(wire(f"{secure.url}/good"))
@@ -136,7 +136,7 @@ async def test_a_client_certificate_that_is_missing_is_not_sent(
 
 
 def test_a_client_certificate_beside_a_context_is_refused(make_engine: EngineFactory) -> None:
-    """Loading it into a shared context would change other clients."""
+    """Loading the certificate into a shared context would change other clients."""
     with pytest.raises(ValueError, match="load the client certificate"):
         make_engine(verify=ssl.create_default_context(), cert="client.pem")
 
@@ -144,7 +144,7 @@ def test_a_client_certificate_beside_a_context_is_refused(make_engine: EngineFac
 async def test_the_context_is_built_once_in_a_thread_at_the_first_need(
     server: FaultServer, secure: FaultServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Plain http never builds one; thirty first sends over https, three pools of them, build one."""
+    """Plain http never builds a context; thirty first sends over https, in three pools, build one."""
     build = httpx.create_ssl_context
     threads: list[int] = []
 

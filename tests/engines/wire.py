@@ -34,26 +34,26 @@ def wire(
 
 @asynccontextmanager
 async def handed_in() -> AsyncGenerator[Engine]:
-    """An engine over a client of httpx's own, whose connections are the user's."""
+    """Return an engine over the user's own httpx client."""
     async with httpx.AsyncClient(verify=NO_TLS) as client:
         yield HttpxEngine(client=client)
 
 
 @asynccontextmanager
 async def trusting_the_environment() -> AsyncGenerator[Engine]:
-    """The engine that reads the environment's proxies."""
+    """Return the engine that reads the environment's proxies."""
     engine = HttpxEngine(trust_env=True)
     yield engine
     await engine.aclose()
 
 
 def none_idle(connector: object, key: object) -> None:
-    """In place of ``Connector.take``: each request of the aiohttp engine takes the path of the first on a
+    """Replace ``Connector.take``, so that each request of the aiohttp engine takes the path of the first on a
     connection."""
 
 
 def server_context(authority: trustme.CA, *names: str, clients: trustme.CA | None = None) -> ssl.SSLContext:
-    """A server's side, for these names; with ``clients`` it demands a certificate of that authority."""
+    """Return a server's TLS context for these names. With ``clients`` it demands a certificate of that authority."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with authority.issue_cert(*names).private_key_and_cert_chain_pem.tempfile() as pem:
         context.load_cert_chain(pem)
@@ -64,7 +64,7 @@ def server_context(authority: trustme.CA, *names: str, clients: trustme.CA | Non
 
 
 def trusting(authority: trustme.CA) -> ssl.SSLContext:
-    """A client's side that trusts only this authority."""
+    """Return a client's TLS context that trusts only this authority."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(cadata=authority.cert_pem.bytes().decode())
     return context

@@ -1,4 +1,4 @@
-"""The results of answers whose body was not read, and where large and deep ones are read."""
+"""Answers whose body was not read because it is too large or too deep, and how large ones are read."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def unread(status: int = 200, **headers: str) -> Step:
 
 
 async def test_a_read_is_repeated_and_unavailable() -> None:
-    """Its body is needed."""
+    """A read needs the body, so it is repeated and then fails."""
     made = stand([unread()] * 3)
     with pytest.raises(UnavailableError, match=WHY) as caught:
         await made.call(GET_ORDER)
@@ -66,7 +66,7 @@ async def test_a_read_is_repeated_and_unavailable() -> None:
 
 
 async def test_a_change_of_status_is_done() -> None:
-    """The service confirmed it, and its body is not needed."""
+    """A change of status needs no body, so the success counts and the body is recorded as drift."""
     made = stand([unread()])
     found = await made.call(SET_STATE)
     assert (found.status, found.parsed) == (200, None)
@@ -74,14 +74,14 @@ async def test_a_change_of_status_is_done() -> None:
 
 
 async def test_a_creation_is_recognised_by_its_location() -> None:
-    """The id stands in the head."""
+    """The Location header has the new id, so no body is needed."""
     made = stand([unread(201, location="/api/v0/checkout/orders/o1/payments/p9")])
     assert (await made.call(CREATE_PAYMENT)).id == "p9"
     assert len(made.sent) == 1
 
 
 async def test_a_creation_without_an_id_is_unknown_and_not_repeated() -> None:
-    """The client looks for it like any other whose answer was lost."""
+    """Without an id the outcome is unknown, and the creation is not sent again."""
     made = stand([unread(201)])
     with pytest.raises(OutcomeUnknownError, match=WHY):
         await made.call(CREATE_PAYMENT)
@@ -96,7 +96,7 @@ async def test_a_lost_order_is_found() -> None:
 
 
 async def test_a_refusal_stays_a_refusal() -> None:
-    """The error says that its words were not read."""
+    """The error says that the body of the refusal was not read."""
     made = stand([unread(400)])
     with pytest.raises(BadRequestError, match="refused with 400, with a body that was not read: it is larger"):
         await made.call(CREATE_PAYMENT)
@@ -104,14 +104,14 @@ async def test_a_refusal_stays_a_refusal() -> None:
 
 
 async def test_an_unread_report_is_not_a_success() -> None:
-    """An empty report means that everything is fine; this one may not be empty."""
+    """An empty report would mean that the order is valid, but an unread one need not be empty."""
     made = stand([unread()] * 3)
     with pytest.raises(UnavailableError, match=WHY):
         await made.call(VALIDATE)
 
 
 async def test_the_limit_is_set_like_every_other_number() -> None:
-    """For the client, a scope and a call; the engine gets it."""
+    """The limit can be set for a scope and for a call, and the engine gets it."""
     made = stand([answer(data={"id": ORDER_ID})] * 3)
     await made.call(GET_ORDER)
     await made.call(GET_ORDER, options=CallOptions(max_answer_size=10))
@@ -127,7 +127,7 @@ async def test_the_limit_is_set_like_every_other_number() -> None:
 
 @pytest.mark.parametrize("play", ["bomb", "flood-chunks"])
 async def test_listings_and_handles_are_bounded(engine: EngineName, play: str) -> None:
-    """Also if a whole export reads through them; nothing beyond the limit is held."""
+    """The limit holds for a single order and for the pages of an iteration. A DELETE succeeds without its body."""
     with FaultServer() as server:
         async with NorceOrderClient(
             base_url=f"{server.url}/{play}",
@@ -151,7 +151,8 @@ async def test_listings_and_handles_are_bounded(engine: EngineName, play: str) -
 
 @pytest.mark.parametrize("fast", [True, False])
 def test_json_is_read_up_to_a_depth(monkeypatch: pytest.MonkeyPatch, *, fast: bool) -> None:
-    """The same with orjson and without, even if its brackets are hidden; never a crash."""
+    """JSON that is too deep is unreadable, with orjson and without, also if its brackets are hidden. It never
+    crashes."""
     if not fast:
         monkeypatch.setattr(plain, "orjson", None)
     for before, after in ((b"[", b"]"), (b'{"a":', b"}"), (b'["]",', b',"["]'), (b"[12345678901234567890123,", b"]")):
@@ -164,7 +165,7 @@ def test_json_is_read_up_to_a_depth(monkeypatch: pytest.MonkeyPatch, *, fast: bo
 
 @pytest.mark.parametrize("fast", [True, False])
 def test_json_is_read_up_to_a_number_of_values(monkeypatch: pytest.MonkeyPatch, *, fast: bool) -> None:
-    """Of a large body only: the size of a small one is its limit."""
+    """The number of values is limited in large bodies only, because the size of a small one is its limit."""
     if not fast:
         monkeypatch.setattr(plain, "orjson", None)
     monkeypatch.setattr(plain, "MOST_CONTAINERS", 10)
@@ -211,7 +212,8 @@ MEASURED = """
 @pytest.mark.parametrize("crowd", ["objects", "arrays", "members"])
 @pytest.mark.parametrize("decoder", ["fast", "standard"])
 def test_the_memory_of_the_worst_answer(decoder: str, crowd: str) -> None:
-    """Just within the limits, by the process's own count: less than ten times its size, as the docs say."""
+    """The worst answer within the limits takes less than ten times its size in the process's memory, as the docs
+    say."""
     command = [sys.executable, "-c", textwrap.dedent(MEASURED), decoder, crowd]
     times = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     assert times < 10
@@ -225,7 +227,7 @@ async def test_a_deep_answer_is_not_an_answer() -> None:
 
 @pytest.mark.parametrize("size", [LARGE // 2, 2 * LARGE])
 async def test_large_answers_are_read_in_a_thread(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
-    """Their models too; small ones in place."""
+    """Large answers and their models are decoded in a thread, small ones in place."""
     threads: list[bool] = []
 
     def told(work: Any) -> Any:
@@ -245,7 +247,7 @@ async def test_large_answers_are_read_in_a_thread(monkeypatch: pytest.MonkeyPatc
 
 
 async def test_many_members_are_counted_within_limits() -> None:
-    """200,000 unknown members: one order, and a thousand kinds of drift."""
+    """200,000 unknown members give one order and at most a thousand kinds of drift."""
     members = b",".join(b'"m%d": 1' % number for number in range(200_000))
     made = stand([answer(body=b'{"id": "o1", ' + members + b"}")])
     found = await made.call(GET_ORDER, options=CallOptions(deadline=None))

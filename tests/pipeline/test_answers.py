@@ -1,4 +1,5 @@
-"""Reading answers: bodies that are cut, empty or HTML, undocumented successes, ids, reports, errors, and the record."""
+"""Reading answers: bodies that are cut off, empty or HTML, undocumented successes, ids, reports, errors, and the record
+of drift."""
 
 from __future__ import annotations
 
@@ -44,7 +45,8 @@ def success_of(operation: Operation) -> int:
 # The result of an answer is computed without awaiting anything.
 @pytest.mark.in_turn("anyio_backend")
 async def test_a_success_with_an_unreadable_body(operation: Operation, body: bytes) -> None:
-    """A success if no body is needed; otherwise nothing usable. Never an exception of a parser."""
+    """If no body is needed, the call succeeds. Otherwise the outcome is unknown or the read fails, and no parser's
+    exception gets out."""
     stand_ = stand(lambda _: answer(success_of(operation), body=body))
     if operation.brings is Expects.NOTHING or (operation.brings is Expects.REPORT and body.strip() in (b"", b"null")):
         done = await stand_.call(operation)
@@ -65,7 +67,7 @@ def drifts(record: DriftRecord) -> list[tuple[str, str, str]]:
 
 @EVERY
 async def test_an_undocumented_success_is_recorded_and_accepted(operation: Operation) -> None:
-    """With and without a body."""
+    """A 207 is accepted and counted, with a body, and without one if none is needed."""
     stand_ = stand([answer(207, {"id": answered_id(operation)}), answer(207, location="/orders/x1", body=b"")])
     done = await stand_.call(operation)
     assert done.status == 207
@@ -77,7 +79,7 @@ async def test_an_undocumented_success_is_recorded_and_accepted(operation: Opera
 
 
 async def test_an_undocumented_success_keeps_its_body() -> None:
-    """It is read as the success of the description."""
+    """The body of an undocumented success is decoded like that of the documented one."""
     stand_ = stand([answer(203, {"id": "o1"}), answer(206, {"data": [{"id": "o2"}]})])
     assert (await stand_.call(GET_ORDER)).parsed.id == "o1"
     assert [order.id for order in (await stand_.call(LIST_ORDERS)).parsed.data] == ["o2"]
@@ -97,12 +99,12 @@ async def test_an_undocumented_success_keeps_its_body() -> None:
     ],
 )
 async def test_an_id_in_three_forms(operation: Operation, step: Step) -> None:
-    """In an object, as a bare string, or only in the Location header."""
+    """The id is read from an object, from a bare string or from the Location header alone."""
     assert (await stand([step]).call(operation)).id == "x1"
 
 
 def test_no_usable_id() -> None:
-    """An empty one, a number, a list."""
+    """An empty id, a number and a list give no id."""
     nothing: list[Any] = [{"id": ""}, {"id": 5}, {"id": None}, [], 5, None, UNREADABLE, ""]
     for data in nothing:
         assert created_id(WireResponse(201, {}, b"..."), data) is None
@@ -118,7 +120,7 @@ def test_no_usable_id() -> None:
     ],
 )
 async def test_a_validation_report_may_come_with_a_400(step: Step, entries: int | None) -> None:
-    """In two shapes, and is a result to look at."""
+    """Both shapes of a report are results and not errors, also with a 400."""
     done = await stand([step]).call(VALIDATE)
     assert done.status == step.status
     if entries is None:
@@ -129,7 +131,7 @@ async def test_a_validation_report_may_come_with_a_400(step: Step, entries: int 
 
 @pytest.mark.parametrize("data", [{"code": "bad", "message": "no"}, {"errors": {"cart": ["no"]}}, {}, "no", None])
 async def test_any_other_400_of_validate_is_an_error(data: Any) -> None:
-    """``{code, message}``, ASP.NET's field errors, nothing."""
+    """A 400 with ``{code, message}``, with ASP.NET's field errors or without a body is an error."""
     with pytest.raises(BadRequestError):
         await stand([answer(400, data)]).call(VALIDATE)
 
@@ -153,7 +155,8 @@ async def test_any_other_400_of_validate_is_an_error(data: Any) -> None:
     ],
 )
 async def test_the_contents_of_an_error_body(data: dict[str, Any], code: str | None, message: str | None) -> None:
-    """``{code, message}`` or ProblemDetails, as attributes."""
+    """The error has the code, the message and the whole body as attributes, from ``{code, message}`` or
+    ProblemDetails."""
     with pytest.raises(BadRequestError) as caught:
         await stand([answer(400, data)]).call(SET_CART)
     assert (caught.value.code, caught.value.message, caught.value.problem) == (code, message, data)
@@ -161,14 +164,14 @@ async def test_the_contents_of_an_error_body(data: dict[str, Any], code: str | N
 
 @pytest.mark.parametrize("body", [HTML, CUT, b"", b"[]", b'"no"', b"5"])
 async def test_an_error_without_a_usable_body_is_still_that_error(body: bytes) -> None:
-    """The status decides."""
+    """The status decides the error, and its attributes are None."""
     with pytest.raises(BadRequestError) as caught:
         await stand([answer(400, body=body)]).call(SET_CART)
     assert (caught.value.code, caught.value.message, caught.value.problem) == (None, None, None)
 
 
 async def test_field_errors_are_reported_by_member() -> None:
-    """ASP.NET's map of members to errors; anything else is left out."""
+    """ASP.NET's map of members to errors becomes pairs, and values of other types are left out."""
     errors = {"$.cart.items[0].sku": ["is required", "is odd"], "Culture": "no such", "x": [5], "y": None}
     with pytest.raises(BadRequestError) as caught:
         await stand([answer(400, {"title": "Validation errors", "errors": errors})]).call(SET_CART)
@@ -181,12 +184,12 @@ async def test_field_errors_are_reported_by_member() -> None:
 
 
 def test_a_status_without_a_name_gives_no_code() -> None:
-    """Nothing is invented."""
+    """A status without a standard name gives no code."""
     assert read_refusal({"title": "Odd"}, 499).code is None
 
 
 def test_a_refusal_that_is_not_an_object_has_no_words() -> None:
-    """Nothing is invented from it."""
+    """A list gives neither a code nor a message."""
     said = read_refusal(["code"], 400)
     assert (said.code, said.message, said.problem) == (None, None, None)
 
@@ -196,12 +199,12 @@ def test_a_refusal_that_is_not_an_object_has_no_words() -> None:
     [(b'{"a": NaN}', {"a": None}), (b'{"a": -Infinity}', {"a": None}), (b"{", UNREADABLE), (b"1" * 9999, UNREADABLE)],
 )
 def test_invalid_json(body: bytes, data: Any) -> None:
-    """NaN reads as null; an unreadable body has its own mark, different from null."""
+    """NaN reads as null. An unreadable body has a mark of its own, which differs from null."""
     assert read_json(body) == data if data is not UNREADABLE else read_json(body) is UNREADABLE
 
 
 async def test_the_record_counts_and_logs_once_for_each_kind(caplog: pytest.LogCaptureFixture) -> None:
-    """Names, never values."""
+    """Each kind is counted every time and logged once, by name and never with a value."""
     odd = {"id": "o1", "state": {"currentStatus": "Verlorengegangen-Anna"}, "surprise": "anna@example.com"}
     stand_ = stand(lambda _: answer(200, odd))
     with caplog.at_level(logging.DEBUG):
@@ -218,7 +221,7 @@ async def test_the_record_counts_and_logs_once_for_each_kind(caplog: pytest.LogC
 
 
 async def test_the_most_frequent_difference_comes_first() -> None:
-    """Iterating the record."""
+    """The record iterates over its kinds from the most frequent one on."""
     stand_ = stand([answer(200, body=HTML), answer(200, body=HTML), answer(207)])
     for operation in (SET_CART, SET_CART, DELETE_ORDER):
         await stand_.call(operation)
@@ -227,6 +230,5 @@ async def test_the_most_frequent_difference_comes_first() -> None:
 
 
 async def test_a_documented_body_reads_without_drift() -> None:
-    """The common case reports nothing."""
     stand_ = stand([answer(200, {"id": "payment_id-1", "reference": "p-ref", "amount": 10.0})])
     assert (await stand_.call(UPDATE_PAYMENT)).parsed.reference == "p-ref"

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def sleeps(stand_: Stand, options: CallOptions) -> list[float]:
-    """The sleeps between attempts that all fail."""
+    """Return the sleeps between attempts that all fail."""
     with pytest.raises((UnavailableError, RejectedError)):
         await stand_.call(GET_ORDER, options=options)
     return stand_.clock.sleeps
@@ -33,10 +33,10 @@ async def sleeps(stand_: Stand, options: CallOptions) -> list[float]:
 @pytest.mark.parametrize(
     ("step", "uniform", "expected"),
     [
-        # 0.25 doubled each time, cut at 8.
+        # The bound is 0.25 doubled each time, cut at 8.
         (answer(500), highest, [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0]),
         (lost("read"), highest, [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0]),
-        # Throttled: from 1 on.
+        # Throttled calls start at 1.
         (answer(429), highest, [1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0, 8.0]),
         (answer(425), highest, [1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0, 8.0]),
         # Full jitter reaches down to zero.
@@ -45,14 +45,14 @@ async def sleeps(stand_: Stand, options: CallOptions) -> list[float]:
     ],
 )
 async def test_full_jitter(step: Step, uniform: Uniform, expected: list[float]) -> None:
-    """The bounds from which each delay is drawn."""
+    """Each delay is drawn between 0 and a bound that doubles up to the cap."""
     stand_ = stand(lambda _: step, uniform=uniform)
     assert await sleeps(stand_, CallOptions(max_attempts=9, deadline=None)) == expected
     assert stand_.clock.passed == sum(expected)
 
 
 async def test_every_number_can_be_set() -> None:
-    """Base, cap and attempts for one call."""
+    """Base delays, cap and attempts can be set for one call."""
     options = CallOptions(max_attempts=5, base_delay=1.5, max_delay=5.0, deadline=None)
     assert await sleeps(stand(lambda _: answer(500), uniform=highest), options) == [1.5, 3.0, 5.0, 5.0]
     throttled = CallOptions(max_attempts=4, throttled_base_delay=2.0, deadline=None)
@@ -61,7 +61,8 @@ async def test_every_number_can_be_set() -> None:
 
 
 def test_the_jitter_lies_between_its_bounds() -> None:
-    """The random source is asked for 0 to min(cap, base * 2 ** (n - 1)), and huge counts do not overflow."""
+    """The random source is asked for a value from 0 to min(cap, base * 2 ** (n - 1)), and huge counts do not
+    overflow."""
     asked: list[tuple[float, float]] = []
 
     def uniform(low: float, high: float) -> float:
@@ -95,7 +96,7 @@ NOW = datetime.fromtimestamp(START + WALL_AHEAD, UTC)
     ],
 )
 def test_retry_after_is_read_in_three_forms(headers: dict[str, str], seconds: float) -> None:
-    """Seconds, milliseconds, and a date, which without a zone is UTC; one that has passed is now."""
+    """The header is seconds, milliseconds or a date, which is UTC if it has no zone. A date that has passed means 0."""
     assert format_datetime(NOW, usegmt=True) == "Tue, 14 Nov 2023 22:30:00 GMT"
     assert backoff.retry_after(headers, lambda: START + WALL_AHEAD) == seconds
 
@@ -113,13 +114,13 @@ BEYOND = [
     "text", ["", "soon", "-1", "+1", "1e3", "nan", "inf", "1, 1", "٣", "Tue, 99 Nov 2023", "\n", *BEYOND]
 )
 def test_nonsense_is_ignored(text: str) -> None:
-    """No wait is invented."""
+    """A header that is none of the forms gives no wait."""
     assert backoff.retry_after({"retry-after": text}, lambda: 0.0) is None
 
 
 @given(st.text(max_size=40))
 def test_no_text_raises(text: str) -> None:
-    """Whatever a proxy sends."""
+    """No text that a proxy sends raises, and no wait is negative."""
     found = backoff.retry_after({"retry-after": text, "retry-after-ms": text}, lambda: 0.0)
     assert found is None or found >= 0.0
 
@@ -131,7 +132,7 @@ def test_no_text_raises(text: str) -> None:
         ({"retry-after": "10"}, highest, 11.0),
         ({"retry-after-ms": "2500"}, highest, 2.75),
         ({"retry-after": "Tue, 14 Nov 2023 22:30:20 GMT"}, highest, 22.0),
-        # A lower bound: the jitter of 0 to 1 s after throttling may be more.
+        # Retry-After is a lower bound, and the jitter of 0 to 1 s after throttling may be more.
         ({"retry-after-ms": "100"}, highest, 1.0),
         ({"retry-after": "0"}, highest, 1.0),
     ],
@@ -140,7 +141,7 @@ def test_no_text_raises(text: str) -> None:
 async def test_retry_after_is_a_lower_bound_stretched_a_little(
     headers: dict[str, str], uniform: Uniform, slept: float, status: int
 ) -> None:
-    """Between what was asked and 10 % more."""
+    """The wait is between the requested one and 10 % more."""
     steps = [Step(status, headers=headers), answer(200, {})]
     stand_ = stand(steps, uniform=uniform)
     await stand_.call(GET_ORDER)
@@ -149,7 +150,7 @@ async def test_retry_after_is_a_lower_bound_stretched_a_little(
 
 
 async def test_a_retry_after_of_a_500_is_kept_too() -> None:
-    """A 500 with Retry-After is unknown, and the wait holds all the same."""
+    """A 500 has an unknown outcome, and its Retry-After is waited for all the same."""
     stand_ = stand([answer(500, retry_after="3"), answer(200, {})])
     await stand_.call(GET_ORDER)
     assert stand_.clock.sleeps == [3.0]
@@ -157,7 +158,7 @@ async def test_a_retry_after_of_a_500_is_kept_too() -> None:
 
 @pytest.mark.parametrize("seconds", ["60.001", "61", "3600"])
 async def test_more_than_a_minute_is_reported_and_not_waited_for(seconds: str) -> None:
-    """At once, with the value in the text and as an attribute."""
+    """The error comes at once, with the seconds in its text and as an attribute."""
     stand_ = stand([answer(429, retry_after=seconds)])
     with pytest.raises(RejectedError, match=f"asked to wait {float(seconds):g} s") as caught:
         await stand_.call(GET_ORDER, options=CallOptions(deadline=None))
@@ -167,14 +168,14 @@ async def test_more_than_a_minute_is_reported_and_not_waited_for(seconds: str) -
 
 
 async def test_a_minute_is_waited_for() -> None:
-    """The limit itself is waited for."""
+    """The limit of 60 s itself is still waited for."""
     stand_ = stand([answer(429, retry_after="60"), answer(200, {})])
     await stand_.call(GET_ORDER, options=CallOptions(deadline=None))
     assert stand_.clock.passed == 60.0
 
 
 async def test_a_wait_past_the_deadline_is_reported_and_not_begun() -> None:
-    """At once, as "retry-after"; an unknown outcome tells the value too."""
+    """The error comes at once with the reason "retry-after", also after a 500."""
     stand_ = stand([answer(429, retry_after="30")])
     with pytest.raises(RejectedError, match="asked to wait 30 s") as caught:
         await stand_.call(GET_ORDER)
@@ -187,7 +188,7 @@ async def test_a_wait_past_the_deadline_is_reported_and_not_begun() -> None:
 
 
 async def test_a_jitter_past_the_deadline_is_not_begun() -> None:
-    """The reason is the deadline, not the service's wait."""
+    """If the back-off would pass the deadline, the reason is the deadline and not the service's wait."""
     stand_ = stand([answer(500, takes=9.9)], uniform=highest)
     with pytest.raises(UnavailableError) as caught:
         await stand_.call(GET_ORDER, options=CallOptions(deadline=10.0))
@@ -196,7 +197,7 @@ async def test_a_jitter_past_the_deadline_is_not_begun() -> None:
 
 
 async def test_a_pause_is_for_all_calls() -> None:
-    """If the service asked one call to wait, the others wait before their next attempt."""
+    """If the service asked one call to wait, the others wait before their next attempt too."""
     steps = iter([answer(429, retry_after="10"), answer(200, {}), answer(200, {})])
     stand_ = stand(lambda _: next(steps))
     async with anyio.create_task_group() as group:
@@ -220,7 +221,7 @@ async def test_a_pause_is_for_all_calls() -> None:
 def test_one_decision_holds_step_wait_and_pause(
     outcome: Outcome, status: int | None, asked: float | None, throttled: bool, expected: Decision
 ) -> None:
-    """The client pauses for a wait that the service asked for with its "too much", and only if the call takes it."""
+    """The client pauses for a wait that came with throttling, and only if the call accepts that wait."""
     decision = decide(
         Kind.SAFE,
         outcome,
@@ -251,7 +252,7 @@ def test_one_decision_holds_step_wait_and_pause(
 def test_the_step_after_an_attempt_that_may_have_taken_effect(
     kind: Kind, outcome: Outcome, status: int | None, first: Follows, after_a_lost_one: Follows
 ) -> None:
-    """Before a change of status is sent again the order is read; a refusal may only mean that the lost one took
+    """The order is read before a change of status is sent again. A refusal may only mean that the lost attempt took
     effect."""
     for maybe_done, expected in ((False, first), (True, after_a_lost_one)):
         decision = decide(

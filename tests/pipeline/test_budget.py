@@ -1,4 +1,4 @@
-"""The retry budget: its arithmetic, alone and in calls, and its effect in a storm."""
+"""The retry budget: its arithmetic, its use by calls, and its effect in a storm."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.pipeline import stand
 
 
 def test_the_costs() -> None:
-    """500 to begin with; 14 a repeat, 5 a throttled one."""
+    """The budget starts with 500 tokens. A repeat costs 14, and a throttled one 5."""
     budget = RetryBudget()
     assert budget.tokens == 500
     assert budget.take(throttled=False) == 14
@@ -28,7 +28,7 @@ def test_the_costs() -> None:
 
 
 def test_the_refunds() -> None:
-    """A first try gives 1, a repeat what it took, and never more than the capacity."""
+    """A first try gives 1 and a repeat what it took, and the bucket never holds more than its capacity."""
     budget = RetryBudget()
     budget.refund(0)
     assert budget.tokens == 500
@@ -43,7 +43,7 @@ def test_the_refunds() -> None:
 
 
 def test_a_bucket_too_low_gives_nothing_and_keeps_its_tokens() -> None:
-    """35 repeats fit into 500; 10 tokens are left, enough for two throttled ones."""
+    """35 repeats fit into 500 tokens. The 10 that are left are enough for two throttled ones."""
     budget = RetryBudget()
     assert [budget.take(throttled=False) for _ in range(36)] == [14] * 35 + [None]
     assert budget.tokens == 10
@@ -53,14 +53,14 @@ def test_a_bucket_too_low_gives_nothing_and_keeps_its_tokens() -> None:
 
 @pytest.mark.anyio
 async def test_calls_pay_and_get_back() -> None:
-    """As the attempts' records show."""
+    """Calls pay for repeats and get it back after a success, as the attempts' records show."""
     stand_ = stand([answer(500), answer(429), answer(200, {}), answer(500), answer(500), answer(500), answer(200, {})])
     done = await stand_.call(GET_ORDER)
     assert [one.budget for one in done.attempts] == [486, 481, 500]
     assert stand_.session.budget.tokens == 500
     with pytest.raises(UnavailableError):
         await stand_.call(GET_ORDER)
-    # The last of three attempts is followed by none, so only two were paid; a failure gives nothing back.
+    # Three attempts have two repeats, so two were paid. A failure gives nothing back.
     assert stand_.session.budget.tokens == 472
     await stand_.call(GET_ORDER)
     assert stand_.session.budget.tokens == 473
@@ -68,7 +68,7 @@ async def test_calls_pay_and_get_back() -> None:
 
 @pytest.mark.anyio
 async def test_a_refusal_gives_nothing_back() -> None:
-    """It is no sign of the service's load."""
+    """A refusal is no sign that the service can take more load."""
     stand_ = stand([answer(500), answer(404)])
     with pytest.raises(Exception, match=r"\b404\b"):
         await stand_.call(GET_ORDER)
@@ -80,7 +80,7 @@ async def test_a_refusal_gives_nothing_back() -> None:
     ("step", "error"), [(lost("read"), OutcomeUnknownError), (answer(429, retry_after="1"), RejectedError)]
 )
 async def test_an_empty_bucket_fails_at_once(step: Step, error: type[Exception]) -> None:
-    """One send, no sleep, and the reason in the error."""
+    """With an empty bucket the call makes one send without a sleep, and the error has the reason."""
     stand_ = stand(lambda _: step, retry_budget=4)
     with pytest.raises(error, match="gave up: budget"):
         await stand_.call(SET_CART)
@@ -89,7 +89,7 @@ async def test_an_empty_bucket_fails_at_once(step: Step, error: type[Exception])
 
 @pytest.mark.anyio
 async def test_scopes_share_the_bucket() -> None:
-    """Unless they are given one of their own, like bulk runs."""
+    """A scope takes its repeats from the client's bucket."""
     stand_ = stand(lambda _: answer(500))
     with pytest.raises(UnavailableError):
         await stand_.session.scoped(CallOptions(), channel="no").call(GET_ORDER, {"order_id": "o1"})
@@ -105,8 +105,8 @@ STORM = 60.0
 async def test_a_storm(calls: int, record_property: Callable[[str, object], None]) -> None:
     """While everything fails, the bucket bounds the repeats; afterwards calls succeed and fill it again.
 
-    The bound: every repeat takes 14 of at most 500 tokens and nothing comes back, so at most 500 // 14 = 35 repeats in
-    all, whatever the number of calls; each fails after at most 3 attempts, most after one.
+    Every repeat takes 14 of at most 500 tokens and nothing comes back, so there are at most 500 // 14 = 35 repeats in
+    all, whatever the number of calls.
     """
     sent_in_storm: Counter[str] = Counter()
 

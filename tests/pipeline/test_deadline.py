@@ -1,4 +1,4 @@
-"""Time in a call: the deadline, the attempt timeouts cut to it, the queue before it, and slow tokens."""
+"""Time in a call: the deadline, the timeouts of attempts, the queue before it, and slow tokens."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_attempt_timeouts_are_the_settings_while_there_is_time() -> None:
-    """Connect 5, write 10, read 20, pool 5, and the whole send at most what the deadline leaves."""
+    """The engine gets connect 5, write 10, read 20 and pool 5 s, and the deadline's 30 s for the whole send."""
     stand_ = stand([answer(200, {})])
     await stand_.call(GET_ORDER)
     (request,) = stand_.engine.requests
@@ -27,7 +27,7 @@ async def test_attempt_timeouts_are_the_settings_while_there_is_time() -> None:
 
 
 async def test_the_deadline_cuts_late_attempts() -> None:
-    """30 s in all: 20 s for the first attempt, at most what is left for the second, and no third."""
+    """Of 30 s the first attempt takes 20 s, the second gets what is left after the back-off, and there is no third."""
     stand_ = stand([lost("read", takes=21.0), lost("read", takes=21.0)], uniform=highest)
     with pytest.raises(UnavailableError) as caught:
         await stand_.call(GET_ORDER)
@@ -63,7 +63,7 @@ async def test_at_the_deadline_the_caller_is_released_and_the_send_continues() -
 
 
 async def test_without_a_deadline_only_the_attempts_end() -> None:
-    """Three times 20 s and the sleeps between."""
+    """Without a deadline the call takes three times 20 s and the sleeps between."""
     stand_ = stand(lambda _: HANG, uniform=highest)
     with pytest.raises(UnavailableError) as caught:
         await stand_.call(GET_ORDER, options=CallOptions(deadline=None))
@@ -73,7 +73,7 @@ async def test_without_a_deadline_only_the_attempts_end() -> None:
 
 
 async def test_the_deadline_counts_from_the_first_permit() -> None:
-    """A minute in the queue takes nothing from it."""
+    """A minute in the queue takes nothing from the deadline."""
     steps = iter([answer(200, {}, takes=60.0), answer(200, {})])
     stand_ = stand(lambda _: next(steps), max_in_flight=1)
     patient = CallOptions(deadline=None, read_timeout=90.0)
@@ -90,7 +90,7 @@ async def test_the_deadline_counts_from_the_first_permit() -> None:
 
 
 async def test_time_in_the_queue_has_its_own_limit() -> None:
-    """Off by default; with it the caller's error says that nothing was sent, and the place in the queue is free."""
+    """With ``queue_timeout`` the error says that nothing was sent, and the place in the queue is free again."""
     stand_ = stand([answer(200, {}, takes=15.0)], max_in_flight=1)
     async with anyio.create_task_group() as group:
         group.start_soon(stand_.call, GET_ORDER)
@@ -102,7 +102,7 @@ async def test_time_in_the_queue_has_its_own_limit() -> None:
 
 
 async def test_a_slow_token_and_the_queue_share_that_limit() -> None:
-    """3 s for the token leave 1 s for the permit."""
+    """A token that takes 3 of 4 s leaves 1 s for the permit."""
 
     async def token() -> str:
         await stand_.clock.wait(3.0)
@@ -120,7 +120,7 @@ async def test_a_slow_token_and_the_queue_share_that_limit() -> None:
 
 
 async def test_a_token_that_takes_too_long_between_attempts_ends_the_call() -> None:
-    """From the first permit on, tokens are within the deadline too."""
+    """After the first permit the deadline counts the time for tokens too."""
     tokens = iter([0.0, 300.0])
 
     async def token() -> str:
@@ -134,7 +134,7 @@ async def test_a_token_that_takes_too_long_between_attempts_ends_the_call() -> N
 
 
 async def test_a_token_provider_that_hangs_after_a_401_ends_with_the_deadline() -> None:
-    """Asking for another token is part of the call."""
+    """Asking for another token is part of the call, so the deadline ends it."""
 
     class Stuck:
         async def token(self) -> str:
@@ -151,7 +151,7 @@ async def test_a_token_provider_that_hangs_after_a_401_ends_with_the_deadline() 
 
 
 async def test_a_missing_token_later_is_reported_by_its_meaning() -> None:
-    """At first nothing was sent; after a lost write the error is about that write."""
+    """Without a first token the error is about the token. After a lost write it is about that write."""
     fails = iter([False, True])
 
     async def token() -> str:
@@ -172,7 +172,7 @@ async def test_a_missing_token_later_is_reported_by_its_meaning() -> None:
 
 
 async def test_no_time_at_all_sends_nothing() -> None:
-    """A deadline of 0 is over before the first byte."""
+    """A deadline of 0 is over before anything is sent."""
     stand_ = stand([])
     with pytest.raises(NotSentError) as caught:
         await stand_.call(GET_ORDER, options=CallOptions(deadline=0.0))
@@ -180,7 +180,7 @@ async def test_no_time_at_all_sends_nothing() -> None:
 
 
 async def test_a_shared_deadline_bounds_the_queue_of_a_later_call() -> None:
-    """A read-back waits in the queue no longer than its call has time."""
+    """A read after a lost write waits in the queue no longer than its call has time."""
     stand_ = stand([lost("read", takes=5.0), answer(200, {}, takes=60.0)], max_in_flight=1)
     ended: list[float] = []
 
@@ -192,13 +192,13 @@ async def test_a_shared_deadline_bounds_the_queue_of_a_later_call() -> None:
     async with anyio.create_task_group() as group:
         group.start_soon(create)
         await stand_.clock.wait(1.0)
-        # Next in the queue, so it has the only permit from 5 s to 65 s.
+        # This call is next in the queue, so it has the only permit from 5 s to 65 s.
         await stand_.call(GET_ORDER, options=CallOptions(deadline=None, read_timeout=90.0))
     assert (ended, stand_.clock.passed) == ([30.0], 65.0)
 
 
 async def test_without_a_settling_pause_there_is_no_second_order() -> None:
-    """Without time for the pause a slow commit looks like none."""
+    """Without time for the settling pause a slow commit can't be told from none, so the order is not created again."""
     stand_ = stand([lost("read", takes=29.5), answer(200, {"data": []})])
     with pytest.raises(OutcomeUnknownError, match="no time was left to wait for one"):
         await stand_.call(CREATE_ORDER, options=CallOptions(read_timeout=30.0))
@@ -207,7 +207,7 @@ async def test_without_a_settling_pause_there_is_no_second_order() -> None:
 
 
 async def test_a_deadline_in_flight_leaves_no_time_to_read_back() -> None:
-    """The reason is the deadline."""
+    """If the deadline ends in flight, no read is sent and the reason is the deadline."""
     stand_ = stand([HANG])
     with pytest.raises(OutcomeUnknownError, match="no time was left to read back") as caught:
         await stand_.call(CREATE_PAYMENT, before=Baseline(ids=frozenset()), options=CallOptions(deadline=10.0))

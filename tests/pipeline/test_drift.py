@@ -1,4 +1,4 @@
-"""The record of differences from the description: bounded in kinds, in lines of the log, and in what it repeats of an
+"""The record of differences from the description is bounded in kinds, in log lines and in what it repeats of an
 answer."""
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 @pytest.mark.parametrize("name", ODD)
 def test_a_name_that_may_be_a_persons_is_masked(name: str, caplog: pytest.LogCaptureFixture) -> None:
-    """In the record and in the log; the member itself is kept with the model."""
+    """The name is masked in the record and in the log, and the model keeps the member."""
     drift, _ = record()
     order = drift.reading("GetCheckoutOrder", OrderData.from_dict, {"id": "o1", name: 1})
     assert order.additional_properties == {name: 1}
@@ -59,7 +59,7 @@ def test_a_name_of_an_api_is_reported(name: str) -> None:
 
 
 def test_every_member_of_the_description_can_be_reported() -> None:
-    """Nulls in them are reported by name: no name looks like a person's."""
+    """No name of the description looks like a person's, so drift reports it by name."""
     kinds = [kind for name in models.__all__ if isinstance(kind := getattr(models, name), type)]
     members = {member for kind in kinds if issubclass(kind, Model) for member in kind.MEMBERS}
     assert len(members) > 100
@@ -67,9 +67,9 @@ def test_every_member_of_the_description_can_be_reported() -> None:
 
 
 def test_kinds_are_bounded(caplog: pytest.LogCaptureFixture) -> None:
-    """The first thousand are counted each, the rest together, and known kinds are still counted."""
+    """The first thousand kinds are counted one by one and the others together. Known kinds are still counted."""
     drift, _ = record()
-    # A name each, of letters only.
+    # Each name has letters only.
     many = {f"m{'abcdefghij'[a]}{'abcdefghij'[b]}{'abcdefghij'[c]}{'abcdefghij'[d]}": 1
             for a in range(10) for b in range(10) for c in range(10) for d in range(10)}  # fmt: skip
     for _ in range(2):
@@ -83,7 +83,7 @@ def test_kinds_are_bounded(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_the_log_is_bounded_by_the_minute(caplog: pytest.LogCaptureFixture) -> None:
-    """It logs when it stops, and continues in the next minute."""
+    """The log says when it stops, and continues in the next minute."""
     drift, clock = record()
 
     def surprise(count: int, of: str) -> None:

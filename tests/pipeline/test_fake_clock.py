@@ -1,4 +1,4 @@
-"""The virtual clock itself, which all other tests here rely on."""
+"""The virtual clock, which all other tests here rely on."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def test_tasks_share_one_time() -> None:
 
 
 async def test_a_scope_left_in_time_changes_nothing() -> None:
-    """Its timer goes with it, and so does the time it would have waited."""
+    """A scope that is left in time does not fire, and its time does not pass."""
     clock = FakeClock()
     with clock.move_on_after(5.0) as scope:
         await clock.sleep(1.0)

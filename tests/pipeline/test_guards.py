@@ -1,4 +1,4 @@
-"""Calls that are refused before anything is sent, each with a text that names the right form."""
+"""Wrong settings and arguments are refused before anything is sent, each with a text that names the right form."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ RIGHT: dict[str, Any] = {
     ],
 )
 async def test_an_id_is_one_segment_of_the_path(name: str, value: Any, told: str) -> None:
-    """Otherwise a DELETE of one thing could become a call on everything."""
+    """An id must be one segment, because a DELETE of one thing could otherwise become a call on everything."""
     stand_ = stand([])
     path = {"order_id": "o1", "hook_id": "h1", name: value}
     with pytest.raises(InvalidRequestError, match=told) as caught:
@@ -59,7 +59,7 @@ async def test_an_id_is_one_segment_of_the_path(name: str, value: Any, told: str
 @pytest.mark.anyio
 @pytest.mark.parametrize("value", ["o 1", "o%2e%2e", "ö", "a?b=c", "a#b", "%2F", "...", "a;b"])
 async def test_an_unusual_id_is_quoted(value: str) -> None:
-    """It is one segment on the wire, whatever is in it."""
+    """An unusual id is quoted, so that it is one segment on the wire whatever is in it."""
     stand_ = stand([answer(200, {})])
     await stand_.session.call(GET_ORDER, {"order_id": value})
     (path,) = stand_.sent
@@ -80,7 +80,7 @@ async def test_an_unusual_id_is_quoted(value: str) -> None:
     ],
 )
 async def test_a_body_that_can_not_be_written_is_refused(body: Any, query: Mapping[str, Any] | None) -> None:
-    """With the operation's name, and nothing of the body."""
+    """The error names the operation, and nothing is sent."""
     stand_ = stand([])
     operation = CREATE_ORDER if query is None else LIST_ORDERS
     with pytest.raises(InvalidRequestError, match=f"{operation.id} can't be sent like this"):
@@ -166,7 +166,8 @@ def test_a_client_is_built_right_or_not_at_all(wrong: dict[str, Any], told: str)
     ],
 )
 def test_a_base_url_is_a_plain_safe_address(base_url: str, told: str) -> None:
-    """A token goes over plain http only to loopback."""
+    """An unsafe base address is refused, and the error does not show its password. A token goes over plain http only to
+    loopback."""
     with pytest.raises(ConfigurationError, match=told) as caught:
         NorceOrderClient(base_url=base_url, merchant="acme", channel="se", token="t0ken")
     assert "pw" not in str(caught.value)
@@ -177,7 +178,7 @@ def test_a_base_url_is_a_plain_safe_address(base_url: str, told: str) -> None:
     ["http://localhost:8700", "http://127.0.0.1:1", "http://127.8.9.10", "http://[::1]:8700", "HTTP://LOCALHOST/x/"],
 )
 def test_loopback_may_be_plain(base_url: str) -> None:
-    """For the local order service."""
+    """Plain http to loopback is allowed, for the local order service."""
     client = NorceOrderClient(base_url=base_url, merchant="acme", channel="se", token="t0ken")
     assert client.base_url.startswith("http://")
     assert not client.base_url.endswith("/")
@@ -194,7 +195,7 @@ def test_loopback_may_be_plain(base_url: str) -> None:
     ],
 )
 def test_the_published_addresses(environment: str, location: str | None, expected: str) -> None:
-    """And which of them is production."""
+    """Each environment has its published address, and only production counts as production."""
     address = resolve_base_url(environment=environment, slug="Acme", location=location, base_url=None)
     assert address == expected
     assert is_production(address) == (environment == "production")
@@ -215,14 +216,14 @@ def test_the_published_addresses(environment: str, location: str | None, expecte
     ],
 )
 def test_production_in_disguise(host: str, expected: bool) -> None:
-    """Resolvers take each of these full stops and letters for the plain one."""
+    """Other full stops and letters that resolvers treat as the plain ones do not hide production."""
     assert is_production(f"https://{host}/checkout/order") is expected
 
 
 @pytest.mark.parametrize("letter", ["\u017f", "\u212a", "\u0130", "\u0131", "\uff41", "\u0661", "\u00e9", "a\n"])
 @pytest.mark.parametrize("setting", ["slug", "location"])
 def test_a_host_label_is_ascii(setting: str, letter: str) -> None:
-    """Also if Python treats another letter as the same in another case."""
+    """A host label is ASCII, even if Python treats another letter as the same in another case."""
     given: dict[str, Any] = {"environment": "playground", "slug": "acme", "location": None, setting: f"a{letter}b"}
     with pytest.raises(ConfigurationError, match=f"{setting} must be one host label"):
         resolve_base_url(base_url=None, **given)
@@ -238,7 +239,7 @@ def test_a_host_label_is_ascii(setting: str, letter: str) -> None:
     ],
 )
 def test_impossible_numbers_are_refused(options: dict[str, Any], told: str) -> None:
-    """On the client, a scope and a call."""
+    """Impossible numbers are refused for the client and for a scope."""
     with pytest.raises(ConfigurationError, match=told):
         NorceOrderClient(**RIGHT, options=CallOptions(**options))
     with pytest.raises(ConfigurationError, match=told):
@@ -248,7 +249,7 @@ def test_impossible_numbers_are_refused(options: dict[str, Any], told: str) -> N
 @pytest.mark.anyio
 @pytest.mark.parametrize("correlation_id", ["a\nb", "å", " a"])
 async def test_a_correlation_id_is_a_header(correlation_id: str) -> None:
-    """Checked like one."""
+    """A correlation id is checked like any header value."""
     stand_ = stand([])
     with pytest.raises(ConfigurationError, match="x-correlation-id must be printable ASCII"):
         await stand_.call(GET_ORDER, options=CallOptions(correlation_id=correlation_id))
@@ -257,7 +258,7 @@ async def test_a_correlation_id_is_a_header(correlation_id: str) -> None:
 @pytest.mark.anyio
 @pytest.mark.parametrize("token", ["", "two words", "å", "a\nb", None])
 async def test_a_token_function_that_returns_nonsense(token: Any) -> None:
-    """Nothing is sent, the text names the fault, and shows nothing of the value."""
+    """If a provider gives no usable token, nothing is sent. The error names the fault and does not show the value."""
 
     async def function() -> Any:
         return token
@@ -278,5 +279,5 @@ async def test_a_token_function_that_returns_nonsense(token: Any) -> None:
 
 
 def test_a_bearer_is_made_in_one_place() -> None:
-    """The one place where tokens become header values."""
+    """``bearer`` adds "Bearer" exactly once, whether the token has it or not."""
     assert bearer("abc") == bearer("Bearer abc") == bearer(bearer("abc")) == "Bearer abc"

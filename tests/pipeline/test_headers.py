@@ -1,4 +1,4 @@
-"""The headers of a request: sign-in, scope, own names, correlation; per client, scope and call."""
+"""The headers of a request: sign-in, scope, own names and correlation, per client, scope and call."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def last(stand_: Stand, name: str) -> str | None:
     "token", ["abc", "Bearer abc", "bearer abc", "BEARER abc", "Bearer  abc", "Bearer Bearer abc", " abc ", "abc\n"]
 )
 async def test_bearer_is_there_once(token: str) -> None:
-    """With and without it, and whatever a file or a variable put around the token."""
+    """The header has "Bearer" once, whether or not the token has it and whatever whitespace is around it."""
 
     async def function() -> str:
         return token
@@ -43,7 +43,7 @@ async def test_bearer_is_there_once(token: str) -> None:
 
 
 async def test_a_provider_gets_the_token_it_gave() -> None:
-    """Not in the spelling that was sent."""
+    """The provider is told of a refused token as it gave it, not as it was sent."""
     told: list[str] = []
 
     class Provider:
@@ -61,7 +61,7 @@ async def test_a_provider_gets_the_token_it_gave() -> None:
 
 
 async def test_an_async_function_is_asked_again_after_a_401() -> None:
-    """The call is repeated if it then returns another token, and refused if not."""
+    """The call is repeated if the function returns another token, and refused if it returns the same one."""
     tokens = iter(["old", "new", "new"])
 
     async def renews() -> str:
@@ -80,7 +80,8 @@ async def test_an_async_function_is_asked_again_after_a_401() -> None:
 
 
 async def test_scope_headers() -> None:
-    """Merchant, channel and adapter of the client, changed for a scope, left out with OMIT."""
+    """Merchant, channel and adapter come from the client, and a scope or a call may change them or leave out the
+    adapter with OMIT."""
     stand_ = stand(lambda _: answer(200, {}), adapter_id="adapter")
     await stand_.client.orders("o1").refresh()
     names = ("x-merchant", "x-channel", "x-adapterid")
@@ -98,7 +99,7 @@ async def test_scope_headers() -> None:
 
 
 async def test_own_headers() -> None:
-    """Of client, scope and call, the innermost winning whatever its case; OMIT takes one out."""
+    """Headers come from client, scope and call. The innermost wins whatever its case, and OMIT removes one."""
     stand_ = stand(lambda _: answer(200, {}), headers={"X-Trace": "client", "x-keep": "1"})
     scope = stand_.client.scoped(headers={"x-trace": "scope"})
     await scope.orders("o1").refresh()
@@ -110,7 +111,7 @@ async def test_own_headers() -> None:
 
 
 async def test_our_user_agent_and_content_types() -> None:
-    """A User-Agent of ours, JSON wanted, JSON sent."""
+    """The User-Agent is ours, the call accepts JSON, and a body is declared as JSON."""
     stand_ = stand([answer(200, {}), answer(201, {"id": "x"})])
     await stand_.call(GET_ORDER)
     assert re.fullmatch(r"norce-order-async/\S+ python/\S+ scripted", last(stand_, "user-agent") or "")
@@ -124,7 +125,7 @@ def correlations(stand_: Stand) -> list[str]:
 
 
 async def test_each_call_has_one_correlation_id() -> None:
-    """The same for every attempt, another for another call; in the answer and in the error."""
+    """All attempts of a call have the same id, which its answer has too. Another call has another id."""
     stand_ = stand([answer(500), answer(500), answer(200, {}), answer(200, {})])
     done = await stand_.call(GET_ORDER)
     other = await stand_.call(GET_ORDER)
@@ -143,7 +144,8 @@ async def test_each_call_has_one_correlation_id() -> None:
     ],
 )
 async def test_read_backs_carry_it_too(options: CallOptions | None, expected: str | None) -> None:
-    """Whether made here or given, as an option or as a header."""
+    """Reads after a lost creation carry the call's id, whether it was generated, an option or a header. The error's
+    text has it."""
     looks = [answer(200, {"data": []})] * 4
     stand_ = stand([lost("read"), *looks, answer(409), *looks])
     with pytest.raises(Exception, match=r"\b409\b") as caught:
@@ -155,7 +157,7 @@ async def test_read_backs_carry_it_too(options: CallOptions | None, expected: st
 
 @pytest.mark.parametrize("operation", [SET_STATE, CREATE_PAYMENT])
 async def test_read_backs_of_the_order_carry_it_too(operation: Operation) -> None:
-    """The read keeps the scope as well."""
+    """The read after a lost creation keeps the correlation id and the adapter."""
     stand_ = stand([lost("read"), answer(403)], adapter_id="adapter")
     with pytest.raises(OutcomeUnknownError):
         await stand_.call(
@@ -168,7 +170,7 @@ async def test_read_backs_of_the_order_carry_it_too(operation: Operation) -> Non
 
 
 async def test_a_secondary_token_may_be_the_same() -> None:
-    """Then there is none to try."""
+    """If both tokens are the same, there is no other one to try."""
     stand_ = stand([answer(401)], token="abc", secondary_token="Bearer abc")
     with pytest.raises(Exception, match="refused with 401"):
         await stand_.call(GET_ORDER)

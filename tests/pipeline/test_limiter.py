@@ -1,4 +1,4 @@
-"""Permits: first come, first served, none lost, none too many; and how calls use them."""
+"""Permits are granted in the order of arrival, none is lost and none is granted too many. Calls use them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def limiter(limit: int, clock: FakeClock) -> tuple[Limiter, Pause]:
 
 
 class Ticking(FakeClock):
-    """A millisecond passes with every read of it."""
+    """A clock that advances by a millisecond with every read."""
 
     def monotonic(self) -> float:
         self.now += 0.001
@@ -46,7 +46,7 @@ class Ticking(FakeClock):
 @pytest.mark.parametrize("milliseconds", range(1, 12))
 @pytest.mark.parametrize("waits", [1, 2])
 async def test_a_pause_that_ends_between_two_reads_of_the_clock(milliseconds: int, waits: int) -> None:
-    """A caller that saw the pause first, and then its end, gets the permit all the same."""
+    """A caller that reads the clock before and after the end of a pause gets its permit."""
     clock = Ticking()
     permits, pause = limiter(1, clock)
     pause.extend(milliseconds / 1000)
@@ -65,9 +65,9 @@ async def test_a_pause_that_ends_between_two_reads_of_the_clock(milliseconds: in
 
 
 async def test_first_come_first_served() -> None:
-    """Also when some leave the queue, by cancellation or because their time is up."""
+    """The order of arrival holds even if callers leave the queue by cancellation or timeout."""
     clock = FakeClock()
-    # One permit: tasks that become ready in the same moment run in any order.
+    # One permit only, because tasks that become ready in the same moment run in any order.
     permits, _ = limiter(1, clock)
     served: list[int] = []
 
@@ -96,7 +96,7 @@ async def test_first_come_first_served() -> None:
 
 
 async def test_a_newcomer_does_not_overtake() -> None:
-    """A permit that becomes free belongs to the queue, even before its first has woken."""
+    """A permit that becomes free belongs to the first in the queue, even before its task has woken."""
     clock = FakeClock()
     permits, _ = limiter(1, clock)
     order: list[str] = []
@@ -118,7 +118,8 @@ async def test_a_newcomer_does_not_overtake() -> None:
 
 
 async def test_a_pause_holds_all_callers_and_then_serves_in_order() -> None:
-    """None before its end; a shorter pause does not cut a longer one, a longer one extends it."""
+    """No permit is granted before the end of a pause. A shorter pause does not cut a longer one, and a longer one
+    extends it."""
     clock = FakeClock()
     permits, pause = limiter(2, clock)
     served: list[tuple[int, float]] = []
@@ -141,7 +142,7 @@ async def test_a_pause_holds_all_callers_and_then_serves_in_order() -> None:
 
 
 async def test_the_caller_that_waits_out_a_pause_may_be_cancelled() -> None:
-    """The next in the queue takes over."""
+    """If the caller that waits for the end of a pause leaves, the next in the queue takes over."""
     clock = FakeClock()
     permits, pause = limiter(1, clock)
     pause.extend(10.0)
@@ -157,7 +158,7 @@ async def test_the_caller_that_waits_out_a_pause_may_be_cancelled() -> None:
 
 
 async def test_a_pause_longer_than_the_timeout() -> None:
-    """No permit, and nothing held."""
+    """The caller gets no permit, and nothing stays held or waiting."""
     clock = FakeClock()
     permits, pause = limiter(1, clock)
     pause.extend(10.0)
@@ -167,7 +168,7 @@ async def test_a_pause_longer_than_the_timeout() -> None:
 
 @pytest.mark.parametrize("seed", [*range(20), *for_soak(range(20, 400))])
 async def test_nothing_is_lost_no_matter_which_is_cancelled(seed: int) -> None:
-    """Cancels, timeouts, pauses and releases at random: all permits are back, and the limit is never passed."""
+    """After random cancels, timeouts, pauses and releases all permits are back, and the limit was never passed."""
     clock, random = FakeClock(), Random(seed)
     permits, pause = limiter(3, clock)
     held = peak = served = 0
@@ -204,7 +205,7 @@ async def test_nothing_is_lost_no_matter_which_is_cancelled(seed: int) -> None:
 
 
 async def test_begun_calls_go_before_new_ones() -> None:
-    """While both wait, every tenth permit is a new call's; within each kind, first come, first served."""
+    """While both kinds wait, every tenth permit goes to a new call. Within each kind the order of arrival holds."""
     clock = FakeClock()
     permits, _ = limiter(1, clock)
     served: list[str] = []
@@ -231,7 +232,7 @@ async def test_begun_calls_go_before_new_ones() -> None:
 
 
 async def test_a_begun_call_overtakes_also_while_the_queue_waits_out_a_pause() -> None:
-    """Whichever of the two sleeps through the pause, the first permit after it belongs to the begun call."""
+    """The first permit after a pause belongs to the begun call, although a new call waited first."""
     clock = FakeClock()
     permits, pause = limiter(1, clock)
     pause.extend(10.0)
@@ -253,8 +254,8 @@ async def test_a_begun_call_overtakes_also_while_the_queue_waits_out_a_pause() -
 @pytest.mark.parametrize("begun", [False, True])
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_leaving_the_queue_costs_the_same_at_any_place(begun: bool) -> None:
-    """One of 20,000, in any order, as when a program ends, pays about what one of 500 does. Looking for each of them in
-    the queue makes it twenty times as much."""
+    """Leaving a queue of 20,000 costs each caller about as much as leaving one of 500. A search through the queue would
+    cost twenty times as much."""
     shares: list[float] = []
     for _ in range(5):
         few = min(_leaving(500, begun=begun) for _ in range(10))
@@ -265,7 +266,7 @@ async def test_leaving_the_queue_costs_the_same_at_any_place(begun: bool) -> Non
 
 
 def _leaving(count: int, *, begun: bool) -> float:
-    """Processor seconds that each takes to leave when so many wait."""
+    """Return the processor seconds that each of so many callers takes to leave the queue."""
     clock = SystemClock()
     permits = Limiter(1, clock, Pause(clock))
     assert permits.take()
@@ -285,8 +286,8 @@ def _leaving(count: int, *, begun: bool) -> float:
 
 @pytest.mark.parametrize(("count", "limit"), [(750, 5), pytest.param(7_500, MAX_IN_FLIGHT, marks=pytest.mark.soak)])
 async def test_no_call_becomes_unknown_by_waiting_behind_new_ones(count: int, limit: int) -> None:
-    """Creations at once, 150 for each permit, 0.3 s each, one answer in twenty lost: the queue is longer than the
-    deadline, and what was lost is looked for while there is time; reads are repeated while there is."""
+    """Many creations at once, 150 for each permit, make a queue longer than the deadline, and one answer in twenty is
+    lost. Lost creations are still looked for and lost reads repeated in time, so every call succeeds."""
     random = Random(5)
     there: set[str] = set()
     seen: set[tuple[str, str]] = set()
@@ -331,7 +332,7 @@ async def test_no_call_becomes_unknown_by_waiting_behind_new_ones(count: int, li
 
 @pytest.mark.parametrize("limit", [1, 3])
 async def test_no_more_sends_in_flight_than_permits(limit: int) -> None:
-    """A hundred calls at once."""
+    """A hundred calls at once have at most as many sends in flight as there are permits."""
     stand_ = stand(lambda _: answer(200, {}, takes=1.0), max_in_flight=limit)
     async with anyio.create_task_group() as group:
         for _ in range(100):
@@ -341,7 +342,7 @@ async def test_no_more_sends_in_flight_than_permits(limit: int) -> None:
 
 
 async def test_a_sleeping_call_holds_no_permit() -> None:
-    """While one backs off, the only permit serves others."""
+    """While one call backs off, the only permit serves another."""
     steps = iter([answer(500), answer(200, {}, takes=0.1), answer(200, {}, takes=0.1)])
     stand_ = stand(lambda _: next(steps), max_in_flight=1, uniform=highest)
     ends: dict[str, float] = {}
@@ -358,7 +359,7 @@ async def test_a_sleeping_call_holds_no_permit() -> None:
 
 
 async def test_with_one_permit_a_read_back_does_not_deadlock() -> None:
-    """The lost attempt's permit is back before the read asks for one."""
+    """The lost attempt gives its permit back before the read asks for one."""
     order = {"payments": [{"id": "p9", "reference": "p-ref"}]}
     stand_ = stand([lost("read"), answer(200, order)], max_in_flight=1)
     done = await stand_.call(CREATE_PAYMENT, before=Baseline(ids=frozenset()))
@@ -371,15 +372,14 @@ async def test_with_one_permit_a_read_back_does_not_deadlock() -> None:
 
 
 async def test_a_limit_below_one_is_refused() -> None:
-    """Nothing could ever be sent."""
+    """With a limit of 0 nothing could ever be sent."""
     with pytest.raises(ConfigurationError, match="max_in_flight must be a whole number, 1 or more"):
         stand([], max_in_flight=0)
 
 
 @pytest.mark.parametrize("seed", [*range(10), *for_soak(range(10, 200))])
 async def test_callers_cancelled_anywhere_leave_nothing_behind(seed: int) -> None:
-    """In the queue, while asking for a token, in flight, in a pause, in a read-back: permits come back, and the client
-    works."""
+    """Wherever callers are cancelled, in the queue, in flight, in a pause or in a read, all permits come back."""
     random = Random(seed)
 
     def service(request: WireRequest) -> Step:
@@ -409,7 +409,7 @@ async def test_callers_cancelled_anywhere_leave_nothing_behind(seed: int) -> Non
             group.start_soon(caller)
     assert sum(endings.values()) == 60
     assert endings["cancelled"] > 0
-    # What was in flight ends by its own timeouts, and then everything is as at the start.
+    # Requests in flight end by their own timeouts, and then everything is as at the start.
     await stand_.clock.wait(25.0)
     session = stand_.session
     assert (session.limiter.in_flight, session.limiter.waiting, session.core.sends.in_flight) == (0, 0, 0)
@@ -419,8 +419,8 @@ async def test_callers_cancelled_anywhere_leave_nothing_behind(seed: int) -> Non
 
 
 async def test_a_cancelled_caller_leaves_at_once_and_gets_nothing_else() -> None:
-    """In flight: the caller returns in the same moment, the send continues, its answer is dropped. A read's permit is
-    back at once, a write's when its send has ended."""
+    """A caller that is cancelled in flight returns at once. A read gives its permit back at once, a write when its send
+    has ended."""
     stand_ = stand(lambda _: answer(200, {}, takes=3.0))
     for operation, held in ((GET_ORDER, 0), (SET_CART, 1)):
         begun = stand_.clock.passed
@@ -433,7 +433,7 @@ async def test_a_cancelled_caller_leaves_at_once_and_gets_nothing_else() -> None
 
 
 async def test_a_closed_client_sends_nothing_more() -> None:
-    """Its calls end at once with a reason, and no permit is lost."""
+    """A call of a closed client ends at once with a reason, and no permit is lost."""
     stand_ = stand([answer(200, {})])
     await stand_.call(GET_ORDER)
     await stand_.client.aclose()

@@ -73,7 +73,8 @@ class Recorder:
 
 
 async def test_the_first_is_outermost_around_the_call_and_around_each_attempt() -> None:
-    """Attempts lie inside the call's middleware; every answer is seen, and an engine's error."""
+    """Attempt middleware runs inside call middleware, the first one outermost. It sees every answer and every error of
+    the engine."""
     recorder = Recorder()
     on = stand(
         [answer(503), lost("connect"), FOUND],
@@ -122,7 +123,7 @@ async def test_call_middleware_sees_a_token_error_and_attempt_middleware_nothing
 
 
 async def test_read_backs_are_attempts_but_no_calls() -> None:
-    """A lost payment is looked for within the one call."""
+    """The read that looks for a lost payment runs attempt middleware within the one call."""
     recorder = Recorder()
     there = answer(200, {"id": "o1", "payments": [{"id": "p9", "reference": "p-ref"}]})
     on = stand([lost("read"), there], call_middleware=[recorder.call("A")], attempt_middleware=[recorder.attempt("a")])
@@ -139,7 +140,8 @@ async def test_read_backs_are_attempts_but_no_calls() -> None:
 
 
 async def test_the_information_about_a_call() -> None:
-    """Ids and scope; the request as it goes out, with the token and one correlation id for all attempts."""
+    """Attempt middleware gets the ids and the scope, and the request with the token and the correlation id that all
+    attempts share."""
     seen: list[tuple[AttemptInfo, WireRequest]] = []
 
     async def look(attempt: AttemptInfo, request: WireRequest, proceed: AttemptNext, /) -> WireResponse:
@@ -157,7 +159,7 @@ async def test_the_information_about_a_call() -> None:
 
 
 async def test_it_may_send_a_changed_copy() -> None:
-    """The change is for this attempt alone: the next one starts from the pipeline's own request."""
+    """A changed request counts for one attempt only. The next one starts from the pipeline's own request."""
 
     async def sign(attempt: AttemptInfo, request: WireRequest, proceed: AttemptNext, /) -> WireResponse:
         assert "x-signature" not in request.headers
@@ -169,7 +171,7 @@ async def test_it_may_send_a_changed_copy() -> None:
 
 
 async def test_it_may_answer_by_itself() -> None:
-    """A cache around calls, a stub around attempts: nothing is sent."""
+    """Middleware may answer without sending, as a cache around calls or a stub around attempts does."""
     on = stand([FOUND])
     kept = await on.call(GET_ORDER)
 
@@ -208,7 +210,8 @@ WRITES = pytest.mark.parametrize("operation", [CREATE_PAYMENT, CREATE_ORDER], id
 @WRITES
 @BY_TYPE
 async def test_raising_after_the_send_never_doubles_a_creation(operation: Operation, error: Exception) -> None:
-    """Whatever it raises, even a false "not sent": the service has the request, so the outcome is unknown."""
+    """If middleware raises after the send, even a false "not sent", the outcome is unknown, because the service has the
+    request."""
     options = CallOptions(repeat_order_creation=False)
     on = stand(lambda _: answer(201, {"id": "p1"}), attempt_middleware=[raising(error, sends=True)])
     with pytest.raises(OutcomeUnknownError) as caught:
@@ -228,7 +231,8 @@ async def test_raising_after_the_send_repeats_what_may_be_repeated() -> None:
 
 @pytest.mark.parametrize("operation", [GET_ORDER, SET_CART, CREATE_PAYMENT, CREATE_ORDER], ids=lambda row: row.id)
 async def test_raising_before_the_send_is_not_sent(operation: Operation) -> None:
-    """Tried again for every kind, because nothing left this machine; in the end reported as not sent."""
+    """If middleware raises before the send, every kind of call is tried again, because nothing left this machine. In
+    the end it is reported as not sent."""
     on = stand([], attempt_middleware=[raising(ValueError("hush"), sends=False)])
     with pytest.raises(NotSentError, match="an attempt middleware raised ValueError") as caught:
         await on.call(operation)
@@ -249,7 +253,7 @@ async def test_failing_once_before_the_send_costs_nothing_but_time() -> None:
 
 
 async def test_an_error_in_place_of_not_sent_is_still_not_sent() -> None:
-    """The engine reports that nothing was sent; the middleware's error does not change that."""
+    """If the engine reports that nothing was sent, an error of the middleware in its place does not change that."""
 
     async def translate(attempt: AttemptInfo, request: WireRequest, proceed: AttemptNext, /) -> WireResponse:
         try:
@@ -287,7 +291,7 @@ async def test_returning_no_answer_names_the_mistake() -> None:
 
 
 async def test_an_exception_of_call_middleware_reaches_the_caller() -> None:
-    """Before or after: as it is, and nothing is repeated."""
+    """An exception before or after the call reaches the caller unchanged, and nothing is repeated."""
     for sends, requests in ((False, 0), (True, 1)):
 
         async def fail(call: CallInfo, proceed: CallNext, /, sends: bool = sends) -> Answer:
@@ -305,7 +309,7 @@ async def test_an_exception_of_call_middleware_reaches_the_caller() -> None:
 
 
 async def test_an_attempt_may_proceed_once() -> None:
-    """A middleware that repeats by itself is stopped before the second send, wherever it stands."""
+    """Middleware that repeats by itself is stopped before the second send, wherever it stands."""
 
     async def stubborn(attempt: AttemptInfo, request: WireRequest, proceed: AttemptNext, /) -> WireResponse:
         await proceed(request)
@@ -339,7 +343,7 @@ async def test_proceeding_once_counts_per_call() -> None:
 
 
 async def test_a_cancelled_caller_leaves_its_send_to_end_with_its_middleware() -> None:
-    """Attempt middleware runs in the send's own task: it sees the answer although no caller waits for it any more."""
+    """Attempt middleware runs in the send's own task, so it sees the answer although the caller has left."""
     recorder = Recorder()
     on = stand([answer(201, {"id": "p1"}, takes=5.0)], attempt_middleware=[recorder.attempt("a")])
     with on.clock.move_on_after(1.0) as scope:
@@ -364,7 +368,7 @@ async def generator(_a: Any, _b: Any, _c: Any = None, /) -> Any:
 
 
 class Callable2:
-    """An object that may be awaited when called."""
+    """An object whose call can be awaited."""
 
     async def __call__(self, _a: Any, _b: Any, /) -> Any: ...
     async def method(self, _a: Any, _b: Any, _c: Any, /) -> Any: ...
@@ -412,7 +416,7 @@ def test_functions_methods_objects_and_partials_are_accepted(given: dict[str, An
 
 
 async def test_a_report_of_failures_passes_through() -> None:
-    """Validate's 400 is an answer to call middleware, and a 400 to attempt middleware."""
+    """Call middleware sees the 400 of Validate as an answer, and attempt middleware as a 400."""
     recorder = Recorder()
     on = stand(
         [answer(400, [{"code": "payment_missing"}])],

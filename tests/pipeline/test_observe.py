@@ -1,4 +1,4 @@
-"""Log lines by allow-list, and observers, who can't break a call."""
+"""Log lines show only what a list allows, and observers can't break a call."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ SCHEMAS: dict[str, Any] = json.loads(resources.files("norce_order_api").joinpath
 
 
 def full(schema: dict[str, Any], people: Iterator[str], depth: int = 8) -> Any:
-    """A value of a schema in which every text, also each enum, date and free-form member, is about people."""
+    """Build a value of a schema in which every text, also each enum, date and free-form member, is about people."""
     if "$ref" in schema:
         return full(SCHEMAS[schema["$ref"].rpartition("/")[2]], people, depth)
     members: dict[str, Any] = {}
@@ -74,7 +74,7 @@ def full(schema: dict[str, Any], people: Iterator[str], depth: int = 8) -> Any:
 
 
 def texts(value: Any) -> list[str]:
-    """Every text in it, names of members left out."""
+    """Return every text in a value, without the names of members."""
     if is_mapping(value):
         return [text for one in value.values() for text in texts(one)]
     if is_list(value):
@@ -83,7 +83,7 @@ def texts(value: Any) -> list[str]:
 
 
 def clean(log: str, *secrets: str) -> None:
-    """Nothing personal, no token, no secret in it, in any spelling that a log could have."""
+    """Check that no personal text, token or secret is in a log, in any spelling that a log could have."""
     for secret in (*PERSONAL, *secrets):
         for spelling in (secret, json.dumps(secret)[1:-1], secret.replace(" ", "+"), secret.replace("@", "%40")):
             assert spelling not in log
@@ -98,19 +98,19 @@ def clean(log: str, *secrets: str) -> None:
 # The model decides which members are shown, and one pattern which texts.
 @pytest.mark.in_turn("personal")
 def test_no_member_of_any_model_shows_a_person(name: str, personal: str) -> None:
-    """Also where texts are shown, such as ids: they must be plain words."""
+    """No member shows personal text. Members whose texts are shown, such as ids, show only plain words."""
     body = full(SCHEMAS[name], itertools.repeat(personal))
     shown = repr(masked_body(json.dumps(body).encode()))
     assert personal not in shown
 
 
 def test_the_bodies_of_that_test_are_full() -> None:
-    """An order brings hundreds of texts, so that the test above means something."""
+    """An order has more than 150 texts, so the test above means something."""
     assert len(texts(full(SCHEMAS["Order"], itertools.repeat("Anna Svensson")))) > 150
 
 
 def test_what_helps_is_shown() -> None:
-    """Ids, statuses, codes, times and money."""
+    """Ids, statuses, codes, times and money are shown; names and free texts are masked."""
     body = {
         "id": "oAbC-12",
         "created": "2026-01-12T10:00:00.123456+01:00",
@@ -159,7 +159,7 @@ def test_unusual_bodies(body: bytes | None, shown: Any) -> None:
 
 
 def test_headers_by_allow_list() -> None:
-    """Names are shown, values only of harmless ones; a redirect's address without its query."""
+    """Names are shown, and values only of harmless headers. A redirect's address is shown without its query."""
     given = {
         "Authorization": "Bearer t0ken",
         "Cookie": "sid=1",
@@ -183,7 +183,7 @@ def test_headers_by_allow_list() -> None:
 
 
 def leaking(people: Iterator[str]) -> list[Step]:
-    """Answers full of people: orders, lists of them, refusals, failures."""
+    """Return answers full of personal texts: orders, lists of them, refusals and failures."""
     order = full(SCHEMAS["Order"], people)
     said = {"code": next(people), "message": next(people), "errors": [{"code": next(people)}], "title": next(people)}
     pairs: list[tuple[int, Any]] = [(200, order), (200, {"data": [order]}), (201, [order]), (400, said), (500, said)]
@@ -197,7 +197,8 @@ def leaking(people: Iterator[str]) -> list[Step]:
 async def test_no_person_in_any_line_at_any_level(
     operation: Operation, bodies: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Request, answer, query and headers are full of them, with success, refusal and failure."""
+    """No line shows a person, although request, answer, query and headers are full of them, after success, refusal and
+    failure."""
     caplog.set_level(logging.DEBUG)
     people = itertools.cycle(PERSONAL)
     schema = description()[operation.id]["schema"]
@@ -215,7 +216,7 @@ async def test_no_person_in_any_line_at_any_level(
 
 
 async def test_lines_of_an_ordinary_client(caplog: pytest.LogCaptureFixture) -> None:
-    """Successes at DEBUG, all else at INFO, one line an attempt, and nothing more unless asked for."""
+    """Each attempt has one line, at DEBUG for a success and at INFO otherwise."""
     caplog.set_level(logging.DEBUG)
     on = stand([answer(503), answer(200, {"id": "o1"}), answer(404, {"code": "gone"})])
     options = CallOptions(correlation_id="c-1")
@@ -243,7 +244,7 @@ async def test_lines_of_an_ordinary_client(caplog: pytest.LogCaptureFixture) -> 
 
 
 async def test_the_line_with_bodies(caplog: pytest.LogCaptureFixture) -> None:
-    """Query names only, each once; the path; headers and bodies masked."""
+    """The line has the path, the names of the query once each, and masked headers and bodies."""
     caplog.set_level(logging.DEBUG)
     on = stand([answer(200, {"data": []}, set_cookie="sid=1")], log_bodies=True)
     await on.call(LIST_ORDERS, query={"billing_emails": ["a@x.example", "b@x.example"], "limit": 5})
@@ -264,7 +265,7 @@ async def test_bodies_are_not_read_above_debug(caplog: pytest.LogCaptureFixture)
 
 
 async def test_over_a_socket_no_library_logs_it_either(caplog: pytest.LogCaptureFixture) -> None:
-    """Every logger at DEBUG, the HTTP libraries' too: no token, no query value, no body."""
+    """No logger, those of the HTTP libraries included, logs a token, a query value or a body at DEBUG."""
     caplog.set_level(logging.DEBUG)
     with Sandbox(token="t0ken") as sandbox:
         async with NorceOrderClient(
@@ -305,7 +306,7 @@ class Watcher:
 
 
 async def test_observers_see_attempts_and_calls() -> None:
-    """With outcome, timing, what followed and why."""
+    """Observers get each attempt with outcome and timing, and each call with its attempts and its error."""
     watcher = Watcher()
     on = stand(
         [answer(503, retry_after="2", takes=0.5), answer(200, {"id": "o1"}, takes=0.25), answer(404)],
@@ -365,7 +366,7 @@ async def test_a_cancelled_call_is_reported_too() -> None:
 
 
 async def test_an_observer_that_raises_breaks_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    """Not the call, not the other observers; it is logged."""
+    """An observer that raises breaks neither the call nor other observers. Its error is logged."""
     bad, good = Watcher(raises=ZeroDivisionError()), Watcher()
     on = stand([answer(201, {"id": "p1"}), answer(404)], observers=[bad, good])
     assert (await on.call(CREATE_PAYMENT)).id == "p1"
@@ -379,7 +380,7 @@ async def test_an_observer_that_raises_breaks_nothing(caplog: pytest.LogCaptureF
 
 
 async def test_attributes_show_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    """Their names are the user's own, so a name that is harmless elsewhere promises nothing there."""
+    """The names of attributes are the user's own, so a name that is harmless elsewhere may hold personal data there."""
     caplog.set_level(logging.DEBUG)
     on = stand([answer(204)], log_bodies=True)
     await on.call(PATCH_ATTRIBUTES, body={"id": "Anna Svensson", "ssn": "19900101-1234", "number": 199001011234})

@@ -1,6 +1,6 @@
-"""The table of operations against the description: each of a kind that its method allows.
+"""The table of operations against the description: each has a kind that its method allows.
 
-Which kind was decided for each stands in tests/orders/test_every_operation.py.
+The kind that was decided for each is listed in tests/orders/test_every_operation.py.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ EVERY = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: o
 
 
 def test_the_table_is_the_descriptions() -> None:
-    """No operation is missing, none is there twice, none is invented."""
+    """The table has every operation of the description exactly once, and no other."""
     ids = [operation.id for operation in OPERATIONS]
     assert len(ids) == len(set(ids))
     assert set(ids) == set(description())
@@ -22,7 +22,7 @@ def test_the_table_is_the_descriptions() -> None:
 
 @EVERY
 def test_the_generated_module_exists(operation: Operation) -> None:
-    """Its tag and name lead to the module, which knows the description's statuses."""
+    """An operation's tag and name lead to its generated module, which knows the description's statuses."""
     row = description()[operation.id]
     assert [tag.lower().replace(" ", "_") for tag in row["tags"]] == [operation.tag]
     assert V0.endpoint(operation).statuses == set(row["statuses"])
@@ -30,7 +30,7 @@ def test_the_generated_module_exists(operation: Operation) -> None:
 
 @EVERY
 def test_the_kind_fits_the_method(operation: Operation) -> None:
-    """GET is safe, DELETE removes, PUT and PATCH set, POST alone creates, executes or checks."""
+    """GET is safe, DELETE removes, PUT and PATCH set, and only POST creates, executes or checks."""
     kinds = {
         "GET": {Kind.SAFE},
         "DELETE": {Kind.IDEMPOTENT},
@@ -47,7 +47,7 @@ def test_the_kind_fits_the_method(operation: Operation) -> None:
 
 @EVERY
 def test_an_operation_that_answers_201_returns_an_id(operation: Operation) -> None:
-    """The three that create with an id of their own."""
+    """An operation expects an id exactly if the description has a 201 for it."""
     assert (201 in description()[operation.id]["statuses"]) == (operation.brings is Expects.ID)
 
 
@@ -55,7 +55,8 @@ def test_an_operation_that_answers_201_returns_an_id(operation: Operation) -> No
     "body", [None, {}, {"cart": None}, {"cart": {}}, {"cart": {"reference": ""}}, {"cart": {"reference": None}}, [1]]
 )
 def test_an_order_without_a_cart_reference_is_created_like_anything_else(body: object) -> None:
-    """The service would accept a second one."""
+    """Without a cart reference the service would accept a second order, so the creation is not repeated like one with
+    it."""
     (create,) = [row for row in OPERATIONS if row.kind is Kind.CREATE_ORDER]
     assert create.kind_for(body) is Kind.CREATE
     assert create.kind_for({"cart": {"reference": "c1"}}) is Kind.CREATE_ORDER

@@ -1,4 +1,4 @@
-"""The client's sends alone, in virtual time: who gets the result, when the permit comes back, what a drain does."""
+"""``SendTasks`` alone: who gets a send's result, when its permit comes back, and what a drain does."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, Mapping[str, Any
 
 @pytest.fixture(autouse=True)
 def one_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The machine's clock is the loop's, as it is outside of tests."""
+    """Let the machine's clock show the loop's time, as it does outside of tests."""
 
     def now(_clock: SystemClock) -> float:
         return anyio.current_time()
@@ -39,7 +39,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Send:
-    """A send that ends when the test says so, and records whether it did."""
+    """A send that ends when the test lets it, and records whether it did."""
 
     def __init__(self, error: BaseException | None = None) -> None:
         self.started = anyio.Event()
@@ -66,7 +66,6 @@ async def until_empty(owned: SendTasks) -> None:
 
 
 async def test_the_caller_gets_the_result_and_the_permit_is_back() -> None:
-    """The common case."""
     owned, send = SendTasks(), Send()
     send.go.set()
     assert await owned.run(send, send.on_end) == "answer"
@@ -74,7 +73,7 @@ async def test_the_caller_gets_the_result_and_the_permit_is_back() -> None:
 
 
 async def test_the_caller_gets_the_exception() -> None:
-    """The very object the send raised."""
+    """The caller gets the same exception object that the send raised."""
     error = MaybeSentError("read", "no answer came")
     owned, send = SendTasks(), Send(error)
     send.go.set()
@@ -88,7 +87,7 @@ async def test_the_caller_gets_the_exception() -> None:
 async def test_a_cancelled_caller_returns_at_once_and_the_send_continues(
     error: Exception | None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The permit stays taken until the send has really ended; its result or error is dropped without a log line."""
+    """The permit stays taken until the send has ended. Its result or error is dropped without a log line."""
     owned, send = SendTasks(), Send(error)
     left = anyio.Event()
 
@@ -113,7 +112,7 @@ async def test_a_cancelled_caller_returns_at_once_and_the_send_continues(
 
 
 async def test_a_caller_cancelled_before_the_first_step_still_has_its_send_made() -> None:
-    """Once handed over, a send is the client's: it runs, and its permit comes back."""
+    """Once a send is handed over it runs, and its permit comes back."""
     owned, send = SendTasks(), Send()
     send.go.set()
     with anyio.CancelScope() as scope:
@@ -125,7 +124,7 @@ async def test_a_caller_cancelled_before_the_first_step_still_has_its_send_made(
 
 
 async def test_the_send_sees_the_callers_context() -> None:
-    """Context variables, such as a tracing span, go with it."""
+    """The send has the caller's context variables, such as a tracing span."""
     variable = contextvars.ContextVar("variable", default="outside")
     variable.set("inside")
     owned = SendTasks()
@@ -138,12 +137,12 @@ async def test_the_send_sees_the_callers_context() -> None:
 
 @pytest.mark.parametrize("within", [0.02, 3.0])
 async def test_a_wait_with_a_timeout(within: float) -> None:
-    """The send continues, and its permit comes back at its end; for short and long timeouts alike."""
+    """After a timeout the send continues and its permit comes back at its end, for short and long timeouts alike."""
     owned, send = SendTasks(), Send()
     began = anyio.current_time()
     with pytest.raises(SendTimedOutError):
         await owned.run(send, send.on_end, within)
-    # Far bounds share a timer for each tenth of a second.
+    # Long timeouts share a timer for each tenth of a second.
     assert within - 1e-6 <= anyio.current_time() - began <= within + (0.1 if within > 1.0 else 0.0) + 1e-6
     assert (send.ended, owned.in_flight) == (0, 1)
     send.go.set()
@@ -153,7 +152,7 @@ async def test_a_wait_with_a_timeout(within: float) -> None:
 
 @pytest.mark.parametrize("error", [None, MaybeSentError("read", "no answer came")])
 async def test_a_send_that_ends_in_time_is_not_cut(error: Exception | None) -> None:
-    """Its result or its exception, and nothing left of the bound."""
+    """The caller gets the result or the exception, and the timeout does nothing later."""
     owned, send = SendTasks(), Send(error)
     send.go.set()
     if error is None:
@@ -166,7 +165,7 @@ async def test_a_send_that_ends_in_time_is_not_cut(error: Exception | None) -> N
 
 
 async def test_a_timeout_uses_the_clock() -> None:
-    """A clock that is not the machine's is asked, so that virtual time bounds a send too."""
+    """The clock that was given is used, so that virtual time bounds a send too."""
     clock = FakeClock()
     owned, send = SendTasks(clock), Send()
     with pytest.raises(SendTimedOutError):
@@ -177,7 +176,7 @@ async def test_a_timeout_uses_the_clock() -> None:
 
 
 async def test_a_drain_waits_for_sends_in_flight() -> None:
-    """Within its grace everything ends by itself, and the drain says so."""
+    """If all sends end within the grace, their callers get the results and ``drain`` returns True."""
     owned, send = SendTasks(), Send()
     results: list[str] = []
 
@@ -198,7 +197,7 @@ async def test_a_drain_waits_for_sends_in_flight() -> None:
 
 
 async def test_a_drain_cancels_the_rest_and_its_callers_get_an_error() -> None:
-    """A waiting caller gets "may have been sent", not a cancellation from elsewhere."""
+    """A caller whose send a drain cancels gets "may have been sent" and not a cancellation."""
     owned, send = SendTasks(), Send()
     errors: list[BaseException] = []
 
@@ -216,7 +215,7 @@ async def test_a_drain_cancels_the_rest_and_its_callers_get_an_error() -> None:
 
 
 async def test_two_drains_at_once_both_end() -> None:
-    """Closing from several tasks is fine."""
+    """A client may be closed from several tasks at once."""
     owned, send = SendTasks(), Send()
     with anyio.move_on_after(0.01):
         await owned.run(send, send.on_end)
@@ -229,7 +228,7 @@ async def test_two_drains_at_once_both_end() -> None:
 
 
 async def test_a_cancelled_drain_leaves_nothing_in_flight() -> None:
-    """Leaving a client in a cancelled scope: no grace, but every send ends."""
+    """A drain in a cancelled scope has no grace, but every send ends."""
     owned, send = SendTasks(), Send()
     with anyio.move_on_after(0.01):
         await owned.run(send, send.on_end)
@@ -242,7 +241,7 @@ async def test_a_cancelled_drain_leaves_nothing_in_flight() -> None:
 
 
 async def test_the_grace_uses_the_clock() -> None:
-    """A drain asks the clock it was given how long its grace is."""
+    """A drain measures its grace with the clock that it was given."""
 
     class Counting(SystemClock):
         def __init__(self) -> None:
@@ -265,7 +264,7 @@ async def test_the_grace_uses_the_clock() -> None:
 
 
 async def test_after_closing_nothing_is_sent_and_the_permit_is_back() -> None:
-    """A clear error, and ``on_end`` even so."""
+    """After closing, a send fails with the phase "closed", and ``on_end`` still runs."""
     owned, send = SendTasks(), Send()
     owned.close()
     with pytest.raises(UnsentError) as caught:
@@ -276,7 +275,7 @@ async def test_after_closing_nothing_is_sent_and_the_permit_is_back() -> None:
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_a_task_cancelled_before_its_first_step_gives_its_permit_back() -> None:
-    """asyncio never enters such a coroutine; the permit must come back all the same."""
+    """asyncio never enters such a coroutine, but the permit must come back all the same."""
     owned, send = SendTasks(), Send()
     others = asyncio.all_tasks()
     caller = asyncio.ensure_future(owned.run(send, send.on_end))
@@ -289,7 +288,7 @@ async def test_a_task_cancelled_before_its_first_step_gives_its_permit_back() ->
 
 
 def test_a_main_task_that_fails_ends_its_sends(caplog: pytest.LogCaptureFixture) -> None:
-    """asyncio.run cancels what is left: caller and send both end, and nobody warns."""
+    """``asyncio.run`` cancels the remaining tasks, so caller and send both end without a warning."""
     owned = SendTasks()
     ended: list[int] = []
 

@@ -1,4 +1,4 @@
-"""Requests from cached parts: the same as the generated builder's, and nothing leaks between calls."""
+"""Requests from cached parts equal those of the generated builder, and nothing leaks between calls."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def requests() -> Requests:
 
 @pytest.mark.parametrize("operation", WITHOUT_BODY, ids=lambda operation: operation.id)
 def test_a_filled_address_is_the_builders(operation: Operation) -> None:
-    """For any id, the first time and every time after, with the method and the headers."""
+    """Method, address and headers equal the builder's for any id, the first time and later."""
     made = requests()
     for order_id in (*ODD_IDS, *ODD_IDS):
         ids = dict.fromkeys(path_names(operation), "x1") | ({"order_id": order_id} if path_names(operation) else {})
@@ -44,7 +44,7 @@ def test_a_filled_address_is_the_builders(operation: Operation) -> None:
 
 
 def test_each_id_goes_to_its_place() -> None:
-    """Also when one looks like the place of the other."""
+    """Ids go to their places even if one looks like the placeholder of the other."""
     made = requests()
     for _ in range(2):
         prepared = made.prepare(GET_PAYMENT, {"order_id": "-payment_id-", "payment_id": "-order_id-"})
@@ -52,14 +52,14 @@ def test_each_id_goes_to_its_place() -> None:
 
 
 def test_a_base_address_may_hold_braces() -> None:
-    """Nothing in front of the path is taken for a place."""
+    """Braces in front of the path are not taken for placeholders."""
     made = Requests("http://127.0.0.1/{order_id}/{}", CONTEXT, "agent")
     assert made.prepare(GET_ORDER, {"order_id": "o1"}).url.startswith("http://127.0.0.1/{order_id}/{}/api/v0/")
 
 
 @pytest.mark.parametrize("bad", ["", " ", ".", "..", "a/b", "a\\b", "a\nb", "a\x7f", "a\x85b", 5, None])
 def test_a_bad_id_is_refused_the_first_time_and_later(bad: str) -> None:
-    """What was prepared for a good one does not let it through."""
+    """The parts that were cached for a good id do not let a bad one through."""
     made = requests()
     with pytest.raises(InvalidRequestError, match="order_id"):
         made.prepare(GET_ORDER, {"order_id": bad})
@@ -69,7 +69,7 @@ def test_a_bad_id_is_refused_the_first_time_and_later(bad: str) -> None:
 
 
 def test_a_query_is_not_cached() -> None:
-    """A listing with one and then without."""
+    """A listing with a query does not leave it for the next listing."""
     made = requests()
     assert made.prepare(LIST_ORDERS, {}, {"limit": 3}).url.endswith("orders?limit=3")
     assert made.prepare(LIST_ORDERS, {}).url.endswith("/orders")
@@ -77,7 +77,7 @@ def test_a_query_is_not_cached() -> None:
 
 
 def test_every_call_has_a_correlation_id_of_its_own() -> None:
-    """Thirty-two characters, unless one is given or stands in the context."""
+    """The id has 32 characters, unless one is given or is in the context."""
     made = requests()
     found = {made.prepare(GET_ORDER, {"order_id": "o1"}).correlation_id for _ in range(1_000)}
     assert len(found) == 1_000
@@ -89,7 +89,7 @@ def test_every_call_has_a_correlation_id_of_its_own() -> None:
 
 @pytest.mark.anyio
 async def test_cached_parts_are_shared_by_scopes_of_one_context(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Other numbers make no other requests; another channel does."""
+    """Scopes with other numbers share the cached parts; scopes with another channel or other headers do not."""
     made: list[Context] = []
 
     def counted(base_url: str, context: Context, user_agent: str, api: Api) -> Requests:

@@ -1,4 +1,4 @@
-"""No token, no personal data, no body in any text: errors, reprs, log lines, for any request and answer."""
+"""Errors, reprs and log lines show no token, no personal data and no body, for any request and answer."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def reprs(stand_: Stand) -> Iterator[str]:
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
 async def test_no_text_shows_a_secret(operation: Operation, caplog: pytest.LogCaptureFixture) -> None:
-    """Every operation against every kind of answer, at DEBUG."""
+    """No text shows a secret, for every operation with every kind of answer, at DEBUG."""
     schema_is_list = operation.id in ("PatchCheckoutOrderConsents", "AddPaymentAction")
     body = [PERSON] if schema_is_list else "anna.berg@example.com" if "Reference" in operation.id else PERSON
     seen: list[str] = []
@@ -117,7 +117,7 @@ def has_body(operation: Operation) -> bool:
 
 
 def test_internal_objects_show_no_secret() -> None:
-    """The pieces in between, as a debugger or a crash report prints them."""
+    """The reprs of internal objects, which a debugger or a crash report prints, show no secret."""
     (create,) = [row for row in OPERATIONS if row.id == "CreateCheckoutOrder"]
     context = Context.create(merchant="acme", channel="se", headers={"x-key": "hdr-5ecret"})
     requests = Requests(BASE_URL, context, "agent")
@@ -127,7 +127,7 @@ def test_internal_objects_show_no_secret() -> None:
 
 
 async def test_log_lines_hold_the_useful_facts(caplog: pytest.LogCaptureFixture) -> None:
-    """Operation, order, attempt, outcome, status, what follows, correlation id."""
+    """A line has operation, order, attempt, outcome, status, the next step and the correlation id."""
     stand_ = stand([answer(500), answer(200, {})], token=TOKEN)
     about, correlation = "GetCheckoutOrder order=o1", "correlation=corr-1"
     with caplog.at_level(logging.DEBUG, logger="norce_order_async"):

@@ -1,4 +1,4 @@
-"""A write whose answer was lost: every branch of the three ways to find out its outcome, and of a DELETE's 404."""
+"""A write whose answer was lost: every branch of the three ways to find out its outcome, and the 404 of a DELETE."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def order_in(status: str) -> Step:
 
 
 def orders(*found: tuple[str, str]) -> Step:
-    """A listing of orders with their cart references."""
+    """Return a listing of orders with their cart references."""
     return answer(200, {"data": [{"id": one, "cart": {"reference": ref}} for one, ref in found]})
 
 
@@ -63,7 +63,7 @@ FROM_CHECKOUT = Baseline(repeat_from=frozenset({"checkout"}))
 @pytest.mark.parametrize("shown", ["processing", "Processing"])
 @pytest.mark.parametrize("first", LOST[:5])
 async def test_a_status_that_is_there_is_done(first: Step, shown: str) -> None:
-    """One PUT, one read, nothing more; the attempt's note says so."""
+    """If the read shows the status, one PUT and one read are all that is sent, and the attempt's note says so."""
     stand_ = stand([first, order_in(shown)])
     done = await stand_.call(SET_STATE, before=FROM_CHECKOUT)
     assert stand_.sent == ["PUT /orders/o1/state", "GET /orders/o1"]
@@ -72,7 +72,7 @@ async def test_a_status_that_is_there_is_done(first: Step, shown: str) -> None:
 
 
 async def test_the_old_status_is_set_again() -> None:
-    """After the back-off, with a read before each repeat."""
+    """If the read shows the old status, the PUT is sent again after the back-off, with a read before each repeat."""
     stand_ = stand(
         [lost("read"), order_in("checkout"), answer(500), order_in("checkout"), answer(200)], uniform=highest
     )
@@ -88,7 +88,7 @@ async def test_the_old_status_is_set_again() -> None:
 
 @pytest.mark.parametrize("second", [None, answer(400, {"code": "not.allowed"}), answer(409)])
 async def test_a_third_status_is_reported_and_left(second: Step | None) -> None:
-    """Another client moved the order on: it is never set back, also if the repeat was refused for that reason."""
+    """An order that another client moved on is never set back, even if the repeat was refused because of that."""
     steps = [lost("read"), order_in("completed")]
     if second:
         steps = [lost("read"), order_in("checkout"), second, order_in("completed")]
@@ -100,8 +100,8 @@ async def test_a_third_status_is_reported_and_left(second: Step | None) -> None:
 
 
 async def test_a_lost_change_is_read_again_before_every_repeat() -> None:
-    """A repeat that was rejected says nothing about the lost one, which may have taken effect meanwhile; the read waits
-    out the pause that the service asked for."""
+    """A rejected repeat says nothing about the lost change, which may have taken effect meanwhile, so the order is read
+    again. The read waits for the pause that the service asked for."""
     stand_ = stand(
         [
             lost("read"),
@@ -118,13 +118,13 @@ async def test_a_lost_change_is_read_again_before_every_repeat() -> None:
 
 
 async def test_a_refused_repeat_after_an_effect_is_done() -> None:
-    """The service refuses because the order has the status already."""
+    """If the repeat is refused and the order has the status, the lost change took effect and the call is done."""
     stand_ = stand([lost("read"), order_in("checkout"), answer(400), order_in("processing")])
     assert (await stand_.call(SET_STATE, before=FROM_CHECKOUT)).adopted
 
 
 async def test_a_refused_repeat_at_the_old_status_is_refused() -> None:
-    """With the warning that an earlier attempt may have counted."""
+    """A refused repeat at the old status raises the refusal, with ``maybe_changed`` because of the lost attempt."""
     stand_ = stand([lost("read"), order_in("checkout"), answer(400, {"code": "no"}), order_in("checkout")])
     with pytest.raises(RefusedError) as caught:
         await stand_.call(SET_STATE, before=FROM_CHECKOUT)
@@ -144,7 +144,7 @@ async def test_a_refused_repeat_at_the_old_status_is_refused() -> None:
     ],
 )
 async def test_an_order_that_can_not_be_read_leaves_it_unknown(reading: list[Step], told: str) -> None:
-    """Nothing is sent again on a guess, and the error is about the write."""
+    """If the order can't be read, nothing is sent again on a guess, and the error is about the write."""
     stand_ = stand([lost("read"), *reading])
     with pytest.raises(OutcomeUnknownError, match=told) as caught:
         await stand_.call(SET_STATE, before=FROM_CHECKOUT)
@@ -153,7 +153,7 @@ async def test_an_order_that_can_not_be_read_leaves_it_unknown(reading: list[Ste
 
 
 async def test_a_token_that_fails_while_reading_back_does_not_hide_the_write() -> None:
-    """ "No token, nothing was sent" would be false for the write."""
+    """If the read has no token, the error is still about the write, because "nothing was sent" would be false."""
     tokens = iter(["t0ken", None])
 
     async def token() -> str:
@@ -181,7 +181,8 @@ def page(entries: list[dict[str, Any]]) -> Step:
 
 @pytest.mark.parametrize("first", LOST)
 async def test_an_order_found_by_its_cart_reference_is_adopted(first: Step) -> None:
-    """Compared exactly: the service's filter may find more. No page size is sent, which the service might refuse."""
+    """The reference is compared exactly, because the service's filter may find more. No page size is sent, because the
+    service might refuse it."""
     stand_ = stand([first, orders(("o8", "c10"), ("o9", "c1"), ("o7", "C1"))])
     done = await stand_.call(CREATE_ORDER)
     assert (done.id, done.adopted, done.uniqueness_checked) == ("o9", True, True)
@@ -191,14 +192,14 @@ async def test_an_order_found_by_its_cart_reference_is_adopted(first: Step) -> N
 
 @pytest.mark.parametrize(("reads", "moment"), [(2, 1.0), (3, 3.0), (4, 7.0)])
 async def test_a_slow_commit_is_found_when_it_shows(reads: int, moment: float) -> None:
-    """Read at 0, 1, 3 and 7 s after the loss, then adopted."""
+    """The list is read at 0, 1, 3 and 7 s after the loss, and the order is adopted when it shows."""
     stand_ = stand([lost("read"), *NONE[: reads - 1], orders(("o9", "c1"))])
     assert (await stand_.call(CREATE_ORDER)).id == "o9"
     assert stand_.clock.passed == moment
 
 
 async def test_the_times_of_reading_count_from_the_loss() -> None:
-    """The time of a read is not part of the pause after it."""
+    """The pauses between the reads get shorter by the time that the reads take."""
     slow = answer(200, {"data": []}, takes=0.75)
     stand_ = stand([lost("read"), slow, slow, slow, orders(("o9", "c1"))])
     await stand_.call(CREATE_ORDER)
@@ -206,7 +207,7 @@ async def test_the_times_of_reading_count_from_the_loss() -> None:
 
 
 async def test_an_order_not_found_is_created_once_more_and_seen_to_be_the_only_one() -> None:
-    """After the last read and the back-off; the list is read to its end."""
+    """After the last read and the back-off the order is created again. Then the list is read to its end."""
     stand_ = stand([lost("read"), *NONE, answer(201, {"id": "o9"}), orders(("o9", "c1")), orders()], uniform=highest)
     done = await stand_.call(CREATE_ORDER, options=CallOptions(settling_pause=2.0))
     assert (done.id, done.adopted, done.uniqueness_checked) == ("o9", False, True)
@@ -216,7 +217,7 @@ async def test_an_order_not_found_is_created_once_more_and_seen_to_be_the_only_o
 
 @pytest.mark.parametrize(("deadline", "sends"), [(12.0, 2), (11.99, 1), (None, 2)])
 async def test_with_less_than_five_seconds_left_it_is_not_created_again(deadline: float | None, sends: int) -> None:
-    """Without time to wait for it and to read afterwards, there is no repeat. The reads before take 7 s."""
+    """The reads take 7 s. If less than 5 s are left then, there is no time for a repeat and the reads after it."""
     stand_ = stand(lambda request: lost("read") if request.method == "POST" else orders(), uniform=lowest)
     with pytest.raises(OutcomeUnknownError, match="no order with the cart reference is there") as caught:
         await stand_.call(CREATE_ORDER, options=CallOptions(deadline=deadline))
@@ -225,7 +226,7 @@ async def test_with_less_than_five_seconds_left_it_is_not_created_again(deadline
 
 
 async def test_a_pause_past_the_deadline_is_not_begun() -> None:
-    """Unknown, at once."""
+    """If the next pause would pass the deadline, the outcome is unknown at once."""
     stand_ = stand([lost("read"), orders(), orders()])
     with pytest.raises(OutcomeUnknownError, match="no time was left to wait for one"):
         await stand_.call(CREATE_ORDER, options=CallOptions(deadline=3.0))
@@ -233,14 +234,14 @@ async def test_a_pause_past_the_deadline_is_not_begun() -> None:
 
 
 async def test_a_conflict_on_the_repeat_means_that_the_first_one_took_effect() -> None:
-    """Read back and adopt."""
+    """A 409 to the repeat means that the lost creation took effect, so its order is read and adopted."""
     stand_ = stand([lost("read"), *NONE, answer(409), orders(("o9", "c1")), orders()])
     done = await stand_.call(CREATE_ORDER)
     assert (done.id, done.uniqueness_checked) == ("o9", True)
 
 
 async def test_a_conflict_without_a_visible_order_is_refused() -> None:
-    """A 409 for something else, or one that no listing shows."""
+    """If no listing shows the order after a 409 to the repeat, the conflict is raised with ``maybe_changed``."""
     stand_ = stand([lost("read"), *NONE, answer(409), *NONE])
     with pytest.raises(ConflictError) as caught:
         await stand_.call(CREATE_ORDER)
@@ -256,7 +257,7 @@ async def test_a_conflict_at_the_first_try_reaches_the_caller() -> None:
 
 
 async def test_the_second_loss_is_not_followed_by_a_third_try() -> None:
-    """Once more means once."""
+    """If the repeat is lost too, the order is not created a third time."""
     stand_ = stand([lost("read"), *NONE, lost("read"), *NONE])
     with pytest.raises(OutcomeUnknownError, match=r"find_by_cart_reference") as caught:
         await stand_.call(CREATE_ORDER, options=CallOptions(max_attempts=9))
@@ -265,14 +266,14 @@ async def test_the_second_loss_is_not_followed_by_a_third_try() -> None:
 
 
 async def test_an_attempt_that_was_never_sent_is_not_the_repeat() -> None:
-    """Not sent, rejected, then lost: the one repeat after a loss is still possible."""
+    """Attempts that were not sent or rejected do not count as the one repeat after a loss."""
     alone = [orders(("o9", "c1")), orders()]
     steps = [lost("connect"), answer(429), lost("read"), *NONE, answer(201, {"id": "o9"}), *alone]
     assert (await stand(steps).call(CREATE_ORDER, options=CallOptions(max_attempts=9))).id == "o9"
 
 
 async def test_the_repeat_can_be_turned_off() -> None:
-    """For programs that do not trust the service to refuse a second order."""
+    """``repeat_order_creation=False`` is for programs that do not trust the service to refuse a second order."""
     stand_ = stand([lost("read"), *NONE])
     with pytest.raises(OutcomeUnknownError, match="no order with the cart reference"):
         await stand_.call(CREATE_ORDER, options=CallOptions(repeat_order_creation=False))
@@ -280,7 +281,7 @@ async def test_the_repeat_can_be_turned_off() -> None:
 
 
 async def test_two_orders_with_the_cart_reference_are_reported() -> None:
-    """The client does not guess which one is the caller's."""
+    """If two orders have the reference, the client does not guess which one is the caller's."""
     stand_ = stand([lost("read"), orders(("o8", "c1"), ("o9", "c1"))])
     with pytest.raises(OutcomeUnknownError, match="2 orders have the cart reference"):
         await stand_.call(CREATE_ORDER)
@@ -290,7 +291,7 @@ async def test_two_orders_with_the_cart_reference_are_reported() -> None:
 
 
 async def test_a_page_of_others_proves_nothing_and_the_next_one_is_read() -> None:
-    """The filter may find more than what was asked for, and the order may stand on a later page."""
+    """The filter may find more than was asked for, so the order may be on a later page."""
     others = [("o1", "c10"), ("o2", "c11")]
     stand_ = stand([lost("read"), orders(*others), orders(("o3", "c12"), ("o9", "c1"))])
     assert (await stand_.call(CREATE_ORDER)).id == "o9"
@@ -298,7 +299,7 @@ async def test_a_page_of_others_proves_nothing_and_the_next_one_is_read() -> Non
 
 
 async def test_an_empty_page_after_others_proves_that_it_is_not_there() -> None:
-    """Then it is created again, once."""
+    """An empty page ends the list. If the order was not in it, it is created again, once."""
     look = [orders(("o1", "c10")), orders()]
     stand_ = stand([lost("read"), *look * 4, answer(201, {"id": "o9"}), orders(("o1", "c10"), ("o9", "c1")), orders()])
     assert (await stand_.call(CREATE_ORDER)).id == "o9"
@@ -322,7 +323,7 @@ class Unfiltered:
 
 @pytest.mark.parametrize(("moves", "reads"), [(True, 10), (False, 2)])
 async def test_an_endless_list_leaves_it_unknown_and_nothing_is_repeated(moves: bool, reads: int) -> None:
-    """Ten pages at most; the same page again ends the reading."""
+    """At most ten pages are read, and the same page again ends the reading. The outcome is then unknown."""
     service = Unfiltered(moves=moves, creation=lost("read"))
     stand_ = stand(service)
     with pytest.raises(OutcomeUnknownError, match="does not show whether") as caught:
@@ -369,8 +370,8 @@ def late(service: Late, **settings: Any) -> Stand:
 
 @pytest.mark.parametrize("second", [8.0, 9.0, None])
 async def test_a_second_order_is_reported_with_both_oldest_first(second: float | None) -> None:
-    """The first one took effect after the repeat, and the service did not refuse it. The repeat's own order need not be
-    shown."""
+    """The first creation shows after the repeat, which the service did not refuse, and the error has both ids. The list
+    need not show the repeat's order."""
     stand_ = late(Late(7.5, second))
     with pytest.raises(DuplicateOrderError, match="2 orders") as caught:
         await stand_.call(CREATE_ORDER)
@@ -380,7 +381,7 @@ async def test_a_second_order_is_reported_with_both_oldest_first(second: float |
 
 
 async def test_two_orders_after_a_repeat_that_was_lost_too() -> None:
-    """There was no answer, and both orders exist."""
+    """If the repeat's answer was lost too and the list shows two orders, both are reported."""
     stand_ = late(Late(7.5, 7.5, lost_again=True))
     with pytest.raises(DuplicateOrderError) as caught:
         await stand_.call(CREATE_ORDER)
@@ -391,7 +392,7 @@ async def test_two_orders_after_a_repeat_that_was_lost_too() -> None:
 async def test_one_order_after_a_repeat_that_was_lost_too_may_not_be_the_only_one(
     first: float | None, second: float | None
 ) -> None:
-    """It may be either of them, and the other may still come."""
+    """If the repeat was lost too, the one order in the list may be either of the two, and the other may still come."""
     stand_ = late(Late(first, second, lost_again=True))
     done = await stand_.call(CREATE_ORDER)
     assert (done.id, done.adopted, done.uniqueness_checked) == ("o1" if first else "o2", True, False)
@@ -400,7 +401,7 @@ async def test_one_order_after_a_repeat_that_was_lost_too_may_not_be_the_only_on
 
 @pytest.mark.parametrize(("second", "moment"), [(7.0, 7.0), (8.0, 8.0), (9.5, 10.0), (18.0, 18.0), (18.5, 22.0)])
 async def test_after_a_repeat_the_list_is_read_until_it_shows_the_order(second: float, moment: float) -> None:
-    """At 0, 1, 3 and 7 s, then every 4 s."""
+    """After a repeat the list is read at 0, 1, 3 and 7 s, then every 4 s."""
     stand_ = late(Late(None, second))
     done = await stand_.call(CREATE_ORDER)
     assert (done.id, done.uniqueness_checked, stand_.clock.passed) == ("o2", True, moment)
@@ -408,14 +409,14 @@ async def test_after_a_repeat_the_list_is_read_until_it_shows_the_order(second: 
 
 @pytest.mark.parametrize(("deadline", "ends"), [(30.0, 26.0), (None, 22.0)])
 async def test_an_order_that_does_not_show_in_time_may_not_be_the_only_one(deadline: float | None, ends: float) -> None:
-    """Within the deadline, or for 15 s: the order exists, and another may, too."""
+    """The list is read until the deadline, or for 15 s without one. The order exists, and there may be another."""
     stand_ = late(Late(None, None))
     done = await stand_.call(CREATE_ORDER, options=CallOptions(deadline=deadline))
     assert (done.id, done.uniqueness_checked, stand_.clock.passed) == ("o2", False, ends)
 
 
 async def test_an_endless_list_is_no_proof_that_it_is_the_only_one() -> None:
-    """It is in the list, and another may be beyond the tenth page."""
+    """The list shows the order, and another one may be beyond the tenth page."""
     service = Unfiltered(moves=True, creation=answer(201, {"id": "o9"}))
 
     def script(request: WireRequest) -> Step:
@@ -435,14 +436,15 @@ async def test_an_endless_list_is_no_proof_that_it_is_the_only_one() -> None:
 
 @pytest.mark.parametrize("reading", [[answer(404)], [answer(500)] * 3, [answer(200, {})]])
 async def test_an_unreadable_list_takes_no_order_away(reading: list[Step]) -> None:
-    """The repeat was answered."""
+    """The repeat was answered, so the order exists even if the list can't be read."""
     stand_ = stand([lost("read"), *NONE, answer(201, {"id": "o9"}), *reading])
     done = await stand_.call(CREATE_ORDER)
     assert (done.id, done.uniqueness_checked) == ("o9", False)
 
 
 async def test_without_a_settling_pause_the_list_is_read_once_a_second() -> None:
-    """Four reads at once, then one a second."""
+    """With a settling pause of 0, four reads after the loss and four after the repeat come at once. Then one follows
+    each second."""
     stand_ = late(Late(None, 3.0))
     done = await stand_.call(CREATE_ORDER, options=CallOptions(settling_pause=0.0))
     assert (done.uniqueness_checked, stand_.clock.passed) == (True, 3.0)
@@ -450,7 +452,7 @@ async def test_without_a_settling_pause_the_list_is_read_once_a_second() -> None
 
 
 async def test_a_removed_order_is_not_adopted() -> None:
-    """It belongs to an earlier customer."""
+    """A removed order with the same cart reference is not the one that was created."""
     removed = {"id": "o8", "cart": {"reference": "c1"}, "state": {"currentStatus": "Removed"}}
     stand_ = stand([lost("read"), page([removed]), orders(), orders(("o9", "c1"))])
     assert (await stand_.call(CREATE_ORDER)).id == "o9"
@@ -458,7 +460,7 @@ async def test_a_removed_order_is_not_adopted() -> None:
 
 
 async def test_an_order_without_a_cart_reference_is_never_repeated() -> None:
-    """It can't be found, and the service would accept a second one."""
+    """Without a cart reference the order can't be found, and the service would accept a second one."""
     stand_ = stand([lost("read")])
     with pytest.raises(OutcomeUnknownError, match="it has no members that identify it"):
         await stand_.call(CREATE_ORDER, body={"cart": {"items": []}})
@@ -483,7 +485,8 @@ EACH_KIND = pytest.mark.parametrize(
 async def test_after_a_503_the_effect_is_looked_for_once_the_wait_is_over(
     operation: Operation, before: Baseline | None, shown: Step, found: str | None
 ) -> None:
-    """Not before the time that the service named; adopted, and not sent twice."""
+    """The client reads after the time that the service named and not before, finds the effect and sends nothing
+    again."""
     stand_ = stand([BUSY, shown])
     done = await stand_.call(operation, before=before)
     assert (done.id, done.adopted) == (found, True)
@@ -499,7 +502,7 @@ async def test_after_a_503_the_effect_is_looked_for_once_the_wait_is_over(
 async def test_a_503_with_too_long_a_wait_is_reported_as_unknown(
     operation: Operation, before: Baseline | None, shown: Step, found: str | None, asked: str, deadline: float | None
 ) -> None:
-    """At once, unread, with the seconds after which reading makes sense."""
+    """If the wait is too long, the error comes at once, without a read, and has the seconds to wait."""
     del shown, found
     stand_ = stand([answer(503, retry_after=asked)])
     with pytest.raises(OutcomeUnknownError, match="asked to wait") as caught:
@@ -509,7 +512,7 @@ async def test_a_503_with_too_long_a_wait_is_reported_as_unknown(
 
 
 async def test_executing_after_a_503_reports_when_to_come_back() -> None:
-    """Nothing can be read back, so nothing is waited for."""
+    """The outcome of executing an action can't be read back, so the call does not wait."""
     stand_ = stand([BUSY])
     with pytest.raises(OutcomeUnknownError) as caught:
         await stand_.call(EXECUTE_PAYMENT_ACTION)
@@ -517,7 +520,7 @@ async def test_executing_after_a_503_reports_when_to_come_back() -> None:
 
 
 async def test_a_change_of_status_not_done_before_a_503_is_sent_again() -> None:
-    """The wait is waited once, and the repeat costs what one after throttling costs."""
+    """The call waits once, and the repeat costs as much of the budget as one after throttling."""
     stand_ = stand([BUSY, order_in("checkout"), answer(200)], uniform=lowest)
     await stand_.call(SET_STATE, before=FROM_CHECKOUT)
     assert stand_.clock.sleeps == [5.0, 0.0]
@@ -532,7 +535,7 @@ async def test_a_change_of_status_not_done_before_a_503_is_sent_again() -> None:
 
 
 async def test_a_503_pauses_the_client_although_its_outcome_is_unknown() -> None:
-    """Throttling is separate from the outcome: the shared pause holds."""
+    """Throttling is separate from the outcome, so the pause holds for other calls too."""
 
     def service(request: WireRequest) -> Step:
         if request.method == "POST":
@@ -548,7 +551,7 @@ async def test_a_503_pauses_the_client_although_its_outcome_is_unknown() -> None
 
 
 async def test_a_read_that_has_to_wait_reports_for_how_long() -> None:
-    """The write was lost, and the service wants no reads for more than a minute: the error has that time."""
+    """If the service wants no reads for more than a minute, the error about the lost write has that time."""
     stand_ = stand([lost("read"), answer(429, retry_after="100")])
     with pytest.raises(OutcomeUnknownError, match="reading back failed: RejectedError") as caught:
         await stand_.call(SET_STATE, before=FROM_CHECKOUT)
@@ -575,7 +578,7 @@ def showing(member: str, *entries: dict[str, Any]) -> Step:
 @ENTRY
 @pytest.mark.parametrize("first", LOST[:5])
 async def test_one_new_match_is_adopted(operation: Operation, member: str, key: dict[str, Any], first: Step) -> None:
-    """By its natural key, among what was not there before; others do not matter."""
+    """The entry is found by its natural key among the new entries. Other new entries do not matter."""
     mine = {"id": "newsletter", **key}
     other = {"id": "other", **dict.fromkeys(key, "else")}
     stand_ = stand([first, showing(member, other, mine)])
@@ -587,7 +590,7 @@ async def test_one_new_match_is_adopted(operation: Operation, member: str, key: 
 
 @ENTRY
 async def test_an_earlier_entry_is_not_adopted(operation: Operation, member: str, key: dict[str, Any]) -> None:
-    """An older one with the same natural key says nothing about this send."""
+    """An entry that existed before the send says nothing about it, even with the same natural key."""
     stand_ = stand([lost("read"), showing(member, {"id": "newsletter", **key})])
     with pytest.raises(OutcomeUnknownError, match=f"0 new {member} match.*look among its {member}"):
         await stand_.call(operation, before=Baseline(ids=frozenset({"newsletter"})))
@@ -595,7 +598,7 @@ async def test_an_earlier_entry_is_not_adopted(operation: Operation, member: str
 
 @ENTRY
 async def test_nothing_or_two_is_unknown(operation: Operation, member: str, key: dict[str, Any]) -> None:
-    """And nothing is sent again."""
+    """If no new entry matches, or two do, the outcome is unknown and nothing is sent again."""
     nothing = stand([lost("read"), showing(member)])
     with pytest.raises(OutcomeUnknownError, match=f"0 new {member} match"):
         await nothing.call(operation, before=Baseline(ids=frozenset()))
@@ -609,7 +612,7 @@ async def test_nothing_or_two_is_unknown(operation: Operation, member: str, key:
 async def test_without_an_earlier_read_nothing_is_adopted(
     operation: Operation, member: str, key: dict[str, Any]
 ) -> None:
-    """It might be an older one."""
+    """Without an earlier read a match might be an older entry."""
     del member, key
     for before in (None, Baseline()):
         stand_ = stand([lost("read")])
@@ -619,7 +622,7 @@ async def test_without_an_earlier_read_nothing_is_adopted(
 
 @ENTRY
 async def test_a_failing_read_back_leaves_it_unknown(operation: Operation, member: str, key: dict[str, Any]) -> None:
-    """The error is about the write, not about the read."""
+    """If the read fails, the error is about the write and not about the read."""
     del member, key
     stand_ = stand([lost("read"), answer(403)])
     with pytest.raises(OutcomeUnknownError, match="reading back failed: ForbiddenError") as caught:
@@ -632,14 +635,14 @@ async def test_a_failing_read_back_leaves_it_unknown(operation: Operation, membe
     [(CREATE_PAYMENT, {"amount": 1}), (CREATE_HOOK, {"adapterId": "a1"}), (ADD_PAYMENT_ACTIONS, [{"id": "x"}])],
 )
 async def test_without_a_natural_key_nothing_is_read(operation: Operation, body: Any) -> None:
-    """There is nothing to look for."""
+    """Without a natural key there is nothing to look for, so no read is sent."""
     stand_ = stand([lost("read")])
     with pytest.raises(OutcomeUnknownError, match="it has no members that identify it"):
         await stand_.call(operation, body=body, before=Baseline(ids=frozenset()))
 
 
 async def test_executing_is_never_read_back() -> None:
-    """Only the provider has the result, not the order."""
+    """The provider has the result and not the order, so no read is sent."""
     stand_ = stand([lost("read")])
     with pytest.raises(OutcomeUnknownError, match="look at the payment and at its provider"):
         await stand_.call(EXECUTE_PAYMENT_ACTION)
@@ -654,7 +657,7 @@ REMOVING = pytest.mark.parametrize("operation", [row for row in OPERATIONS if ro
 @REMOVING
 @pytest.mark.parametrize("first", [lost("read"), answer(500), answer(503), answer(503, retry_after="0")])
 async def test_a_404_after_a_lost_delete_is_done(operation: Operation, first: Step) -> None:
-    """The lost one removed it."""
+    """A 404 after a lost DELETE means that the lost attempt removed the thing."""
     done = await stand([first, answer(404, {"code": "gone"})]).call(operation)
     assert (done.status, done.parsed) == (404, None)
 
@@ -662,7 +665,7 @@ async def test_a_404_after_a_lost_delete_is_done(operation: Operation, first: St
 @REMOVING
 @pytest.mark.parametrize("first", [None, lost("connect"), answer(429), answer(425, retry_after="0")])
 async def test_a_404_without_a_loss_is_not_found(operation: Operation, first: Step | None) -> None:
-    """Nothing of ours can have removed it."""
+    """If no attempt was lost, no earlier attempt can have removed the thing."""
     with pytest.raises(NotFoundError) as caught:
         await stand([*([first] if first else []), answer(404)]).call(operation)
     assert not caught.value.maybe_changed
@@ -672,7 +675,8 @@ async def test_a_404_without_a_loss_is_not_found(operation: Operation, first: St
 
 
 async def test_a_refusal_after_a_lost_write_warns() -> None:
-    """The lost attempt may have taken effect although this one was refused."""
+    """If an earlier attempt may have taken effect, the refusal says so. An attempt that was not sent or rejected does
+    not count."""
     with pytest.raises(RefusedError, match="an earlier attempt may have taken effect") as caught:
         await stand([lost("read"), answer(422)]).call(SET_CART)
     assert caught.value.maybe_changed
@@ -687,7 +691,7 @@ async def test_a_refusal_after_a_lost_write_warns() -> None:
 
 @pytest.mark.parametrize("operation", [GET_ORDER, VALIDATE])
 async def test_a_refusal_after_a_lost_read_does_not_warn(operation: Operation) -> None:
-    """Reading changes nothing, however often."""
+    """A lost read changes nothing, so the refusal does not warn."""
     with pytest.raises(NotFoundError) as caught:
         await stand([lost("read"), answer(404)]).call(operation)
     assert not caught.value.maybe_changed
@@ -696,7 +700,7 @@ async def test_a_refusal_after_a_lost_read_does_not_warn(operation: Operation) -
 
 @pytest.mark.parametrize("last", [lost("connect"), answer(429)])
 async def test_a_503_is_not_forgotten_either(last: Step) -> None:
-    """A request that was answered so may have been done, and is never reported as "not sent" or "nothing was
+    """A request that got a 503 with Retry-After may have been done, so the error never says "not sent" or "nothing was
     changed"."""
     with pytest.raises(RejectedError, match="doing it twice has the same effect as once"):
         await stand([answer(503, retry_after="0"), last, last]).call(SET_CART)
@@ -704,14 +708,14 @@ async def test_a_503_is_not_forgotten_either(last: Step) -> None:
 
 @pytest.mark.parametrize("last", [lost("connect"), answer(429)])
 async def test_a_loss_is_not_forgotten(last: Step) -> None:
-    """Whatever came after it: the write may have taken effect."""
+    """The outcome stays unknown whatever comes after the lost attempt, because the write may have taken effect."""
     with pytest.raises(OutcomeUnknownError):
         await stand([lost("read"), last, last]).call(SET_CART)
 
 
 @pytest.mark.parametrize("operation", [DELETE_ORDER, SET_CART])
 async def test_a_lost_write_is_repeated_without_reading(operation: Operation) -> None:
-    """Setting a value or removing twice has the effect of once."""
+    """Setting a value or removing twice has the same effect as once."""
     stand_: Stand = stand([lost("read"), answer(200)])
     await stand_.call(operation)
     assert len(set(stand_.sent)) == 1

@@ -1,11 +1,11 @@
 """Operation kind x outcome x status: how often the client sends, and what the caller gets.
 
 Every expectation is written out by hand from the specification. All cases fail in the same way on every attempt, with
-three attempts allowed, so the number of sends shows what may be repeated. Read-backs have tests of their own; here the
-order read back shows nothing, so that only the rule about repeating is seen.
+three attempts allowed, so the number of sends shows what may be repeated. Read-backs have tests of their own. Here the
+order that is read shows nothing, so that only the rule about repeating is seen.
 
-Every status for one of the operations that the pipeline can't tell apart, on the loops in turn; all operations on both
-loops under a soak.
+Every status is tested with one of the operations that the pipeline treats alike, on the loops in turn. A soak tests all
+operations on both loops.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ BEFORE = Baseline(ids=frozenset(), repeat_from=frozenset({"checkout"}))
 
 
 def test_every_kind_is_covered() -> None:
-    """What runs without a soak has each kind, and each way in which two rows of the table can differ."""
+    """The tests outside a soak cover each kind, and each way in which two rows of the table can differ."""
     parameters = by_kind().args[1]
     plain = [parameter.values[0] for parameter in parameters if not parameter.marks]
     assert {row.kind for row in plain} == set(Kind)
@@ -52,13 +52,13 @@ def test_every_kind_is_covered() -> None:
 
 
 def test_every_column_is_considered() -> None:
-    """A new column of the table goes into ``looked_at``, unless it is a name."""
+    """A new column of the table must be added to ``looked_at``, unless it is a name."""
     looked = {"kind", "brings", "removes", "natural_key", "answers", "reads_late"}
     assert {field.name for field in dataclasses.fields(Operation)} == looked | {"id", "tag", "module"}
 
 
 def always(operation: Operation, step: Step) -> Stand:
-    """A service that always gives the operation the same step, and shows an empty order and list."""
+    """Return a service that always gives the operation the same step, and shows an empty order and list."""
     method = description()[operation.id]["method"]
 
     def script(request: WireRequest) -> Step:
@@ -87,7 +87,7 @@ def sends(stand_: Stand, operation: Operation) -> int:
 # What an outcome comes to is decided without awaiting anything.
 @pytest.mark.in_turn("anyio_backend")
 async def test_an_unsent_call_is_repeated_for_every_operation(operation: Operation, phase: Any) -> None:
-    """Three attempts, then the caller is told that nothing was sent."""
+    """After three attempts the error says that nothing was sent."""
     stand_ = always(operation, lost(phase))
     error = await failure(stand_, operation)
     assert (type(error), error.gave_up) == (NotSentError, "attempts")
@@ -101,7 +101,7 @@ async def test_an_unsent_call_is_repeated_for_every_operation(operation: Operati
 # What an outcome comes to is decided without awaiting anything.
 @pytest.mark.in_turn("anyio_backend")
 async def test_a_rejected_call_is_repeated_for_every_operation(operation: Operation, status: int) -> None:
-    """Nothing was done, so even a payment action is sent again."""
+    """A rejected request was not processed, so even a payment action is sent again."""
     stand_ = always(operation, answer(status, retry_after="0"))
     error = await check_turned_away(stand_, operation, status)
     assert "turned away unprocessed" in str(error)
@@ -115,7 +115,7 @@ REPEATABLE = (Kind.SAFE, Kind.IDEMPOTENT)
 # What an outcome comes to is decided without awaiting anything.
 @pytest.mark.in_turn("anyio_backend")
 async def test_a_503_with_retry_after_is_a_rejection_if_twice_is_like_once(operation: Operation) -> None:
-    """Whether it had been done does not matter: it is repeated either way."""
+    """The request is repeated whether it was done or not. Only for a read the error says that nothing was changed."""
     stand_ = always(operation, answer(503, retry_after="0"))
     error = await check_turned_away(stand_, operation, 503)
     assert ("nothing was changed" in str(error)) == (operation.kind is Kind.SAFE)
@@ -125,8 +125,7 @@ async def test_a_503_with_retry_after_is_a_rejection_if_twice_is_like_once(opera
 # What an outcome comes to is decided without awaiting anything.
 @pytest.mark.in_turn("anyio_backend")
 async def test_a_503_with_retry_after_is_unknown_for_other_operations(operation: Operation) -> None:
-    """It comes from a gateway as often as from the service, also after the effect: it is like any lost answer, and the
-    error has the time to come back."""
+    """A gateway may send a 503 after the effect, so it is like any lost answer. The error has the time to wait."""
     stand_ = always(operation, answer(503, retry_after="0"))
     error = await failure(stand_, operation)
     count, kind, gave_up = SENDS_ON_UNKNOWN[operation.kind]
@@ -155,9 +154,9 @@ def step_id(step: Step) -> str:
 SENDS_ON_UNKNOWN = {
     Kind.SAFE: (3, UnavailableError, "attempts"),
     Kind.IDEMPOTENT: (3, OutcomeUnknownError, "attempts"),
-    # Read first, still at the old status: sent again, up to three times.
+    # The read shows the old status, so it is sent again, up to three times.
     Kind.STATE: (3, OutcomeUnknownError, "attempts"),
-    # Not there after the settling pause: created once more, and never a third time.
+    # After the settling pause the order is not there, so it is created once more, and never a third time.
     Kind.CREATE_ORDER: (2, OutcomeUnknownError, "not-repeatable"),
     Kind.CREATE: (1, OutcomeUnknownError, "not-repeatable"),
     Kind.EXECUTE: (1, OutcomeUnknownError, "not-repeatable"),
@@ -186,7 +185,7 @@ async def test_an_unknown_outcome_is_repeated_only_if_twice_is_like_once(operati
 # What an outcome comes to is decided without awaiting anything.
 @pytest.mark.in_turn("anyio_backend")
 async def test_501_and_505_are_not_repeated(operation: Operation, status: int) -> None:
-    """The service does not support the request. Other kinds settle it like any unknown outcome."""
+    """The service does not support the request, so it is sent once."""
     stand_ = always(operation, answer(status))
     error = await failure(stand_, operation)
     assert type(error) is (UnavailableError if operation.kind is Kind.SAFE else OutcomeUnknownError)
@@ -217,7 +216,7 @@ REFUSALS: dict[int, type[RefusedError]] = {
 # What an outcome comes to is decided without awaiting anything.
 @pytest.mark.in_turn("anyio_backend")
 async def test_a_refusal_is_final(operation: Operation, status: int) -> None:
-    """One send, no read-back, a typed error; redirects are not followed."""
+    """A refusal is one send without a read and a typed error, and redirects are not followed."""
     data = {"code": "said.no", "message": "no"}
     stand_ = always(operation, answer(status, data, location="https://elsewhere.example/"))
     error = await failure(stand_, operation)
@@ -232,7 +231,7 @@ async def test_a_refusal_is_final(operation: Operation, status: int) -> None:
 # What an outcome comes to is decided without awaiting anything.
 @pytest.mark.in_turn("anyio_backend")
 async def test_a_success_is_sent_once(operation: Operation) -> None:
-    """And the note of its one attempt says so."""
+    """A success is one send, and the note of its one attempt says "return"."""
     stand_ = always(operation, answer(description()[operation.id]["statuses"][0], {"id": answered_id(operation)}))
     done = await stand_.call(operation)
     assert len(stand_.engine.requests) == 1
@@ -245,7 +244,7 @@ async def test_a_success_is_sent_once(operation: Operation) -> None:
 # What an outcome comes to is decided without awaiting anything.
 @pytest.mark.in_turn("anyio_backend")
 async def test_a_repeat_after_an_unsent_or_rejected_call_can_succeed(operation: Operation, first: Step) -> None:
-    """For every kind, money too: nothing had happened."""
+    """Every kind is repeated, money too, because nothing had happened."""
     steps = iter([first, answer(201, {"id": answered_id(operation)})])
     stand_ = stand(lambda _: next(steps))
     done = await stand_.call(operation)
@@ -257,7 +256,8 @@ async def test_a_repeat_after_an_unsent_or_rejected_call_can_succeed(operation: 
 # What an outcome comes to is decided without awaiting anything.
 @pytest.mark.in_turn("anyio_backend")
 async def test_the_other_token_is_tried_once_and_kept(operation: Operation) -> None:
-    """After a 401, for every kind, without using up a repeat or a token of the budget."""
+    """After a 401 every kind is sent again with the secondary token, which is kept. This takes nothing from the
+    budget."""
     steps = iter(
         [answer(401), answer(201, {"id": answered_id(operation)}), answer(201, {"id": answered_id(operation)})]
     )
@@ -278,7 +278,7 @@ async def test_the_other_token_is_tried_once_and_kept(operation: Operation) -> N
 # What an outcome comes to is decided without awaiting anything.
 @pytest.mark.in_turn("anyio_backend")
 async def test_two_refused_tokens_are_two_sends(operation: Operation) -> None:
-    """Then the caller is told to check the token."""
+    """If all tokens are refused, each is sent once and the caller gets ``UnauthorizedError``."""
     stand_ = always(operation, answer(401))
     other = stand(lambda _: answer(401), token="first", secondary_token="second")
     assert type(await failure(stand_, operation)) is UnauthorizedError

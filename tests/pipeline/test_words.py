@@ -38,7 +38,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def refused(said: Any, body: Any = None, *, token: str = "tok-5ecret", **headers: str) -> BadRequestError:
-    """The refusal of a payment with this body."""
+    """Return the error of a refused payment with this body."""
     client = stand([answer(400, said)], token=token, headers=headers).client
     with pytest.raises(BadRequestError) as caught:
         await client.orders("oAbCdEfG").payments.create({} if body is None else body)
@@ -46,7 +46,8 @@ async def refused(said: Any, body: Any = None, *, token: str = "tok-5ecret", **h
 
 
 async def test_the_words_of_the_service_are_in_the_text() -> None:
-    """The message, and what it says of single members; raw in the attributes."""
+    """The error's text has the service's message and its errors about single members. The attribute has the raw
+    message."""
     words = "$.type: must be one of default, prepaid, voucher"
     error = await refused({"code": "order-bad-request", "message": words}, {"type": "prepaid"})
     assert f"refused with 400 (order-bad-request) (correlation id {error.correlation_id})" in str(error)
@@ -81,7 +82,8 @@ async def test_the_words_of_the_service_are_in_the_text() -> None:
     ],
 )
 async def test_the_masked_parts(message: str, shown: str) -> None:
-    """E-mail addresses, long numbers, texts of the request; not its ids, its references, the description's words."""
+    """E-mail addresses, long numbers and texts of the request are masked. Its ids and references and the description's
+    words are not."""
     body = {
         "id": "p-1",
         "reference": "ref-2",
@@ -101,7 +103,7 @@ async def test_the_masked_parts(message: str, shown: str) -> None:
 
 
 async def test_a_text_in_queries_and_bodies() -> None:
-    """Search terms of a listing are masked, its ids and references are not; a reference that is set is not either."""
+    """Search terms of a listing and attributes are masked. Ids and references are not, also when they are set."""
     said = {"message": "nothing like Anna-Stina of billing Solna, ref-12 and pay-12"}
     service = stand([answer(400, said)])
     where = OrderFilter(
@@ -118,7 +120,8 @@ async def test_a_text_in_queries_and_bodies() -> None:
 
 
 async def test_every_error_with_an_answer_has_the_words() -> None:
-    """Rejected, unavailable, unknown: a sentence such as "back at 14" helps there too."""
+    """Errors about rejected, failed and unknown calls have the service's words too, because "back at 14" helps there as
+    well."""
     said = {"code": "maintenance", "message": "back at 14"}
     service = stand([answer(503, said)] * 3 + [answer(429, said)] * 3)
     with pytest.raises(UnavailableError, match="the service said: back at 14; nothing was changed"):
@@ -131,7 +134,7 @@ async def test_every_error_with_an_answer_has_the_words() -> None:
 
 
 async def test_a_long_message_is_cut() -> None:
-    """Also one of which so much is masked that the cut would show half a word."""
+    """A long message is cut, and the cut never shows half of a masked word."""
     error = await refused({"message": "y" * 50_000})
     assert str(error).endswith(f"{'y' * (SHOWN - 1)}…")
     assert len(str(error)) < SHOWN + 200
@@ -141,7 +144,7 @@ async def test_a_long_message_is_cut() -> None:
 
 
 async def test_no_log_line_has_the_words(caplog: pytest.LogCaptureFixture) -> None:
-    """Not even that of an observer that fails while the error is on its way."""
+    """No log line shows the service's words, also if an observer fails while the error is raised."""
 
     class Failing:
         def attempt_ended(self, operation: str, attempt: Any, /) -> None:
@@ -162,7 +165,7 @@ async def test_no_log_line_has_the_words(caplog: pytest.LogCaptureFixture) -> No
 
 @pytest.mark.parametrize("body", [b"<html><h1>Not found</h1>", b"", b"[]"])
 async def test_a_404_that_is_not_the_service_s(body: bytes) -> None:
-    """A wrong base address answers like this; the id is not the cause."""
+    """A 404 that is not in the service's form may mean a wrong base address, so the text does not blame the id."""
     with pytest.raises(NotFoundError, match="this may not be the order service: check its address"):
         await stand([answer(404, body=body)]).client.orders.get("o1")
     said = {"code": "order-not-found", "message": "none"}
@@ -173,7 +176,7 @@ async def test_a_404_that_is_not_the_service_s(body: bytes) -> None:
 
 
 async def test_options_of_a_call_are_masked_too() -> None:
-    """Headers given for one call may be secrets."""
+    """Headers that are given for one call may be secrets, so they are masked in the text."""
     service = stand([answer(400, {"message": "no such k3y-0ther"})])
     with pytest.raises(RefusedError, match=re.escape("no such ***")):
         await service.client.orders.get("o1", options=CallOptions(headers={"x-other": "k3y-0ther"}))
@@ -189,7 +192,8 @@ pieces = st.text(max_size=20) | st.sampled_from([" is ", ": ", "'", "anna@x.se",
 @given(st.lists(texts, max_size=5), st.data())
 @example(["aaaa", "aaab"], None)
 def test_no_hidden_text_is_left(hidden: list[str], data: st.DataObject | None) -> None:
-    """Wherever a text of the request stands in a message, as it is or in another case, and beside whatever else."""
+    """A text of the request is masked wherever it stands in a message and in whatever case, and so are long numbers and
+    e-mail addresses."""
     spellings: list[Callable[[str], str]] = [str, str.upper, str.lower, quote]
     spelled = st.sampled_from(spellings)
     parts: list[str] = ["aaaaab"]
@@ -209,7 +213,7 @@ def test_no_hidden_text_is_left(hidden: list[str], data: st.DataObject | None) -
 
 
 def test_every_word_of_an_enumeration_is_listed() -> None:
-    """The list is by hand."""
+    """``ENUMERATED`` is written by hand, and has every word of the description's enumerations."""
     words: set[str] = set()
     for name in models.__all__:
         module = importlib.import_module(vars(models)["_MODULES"][name], models.__name__)
@@ -219,7 +223,8 @@ def test_every_word_of_an_enumeration_is_listed() -> None:
 
 
 async def test_a_loop_over_unsent_calls_ends() -> None:
-    """As README has it: again while it may be called again. A closed client and a stopped job say that it may not."""
+    """A loop that repeats a call while it may be called again, as in README, ends if the client is closed or the job
+    stopped."""
 
     async def until_done(order: Order) -> Order:
         while True:
@@ -250,13 +255,13 @@ async def test_a_loop_over_unsent_calls_ends() -> None:
 @pytest.mark.parametrize("kind", [NotSentError, RejectedError, UnavailableError])
 @pytest.mark.parametrize("gave_up", ["closed", "wrong-loop", "stopped", "attempts"])
 def test_errors_that_allow_another_call(kind: type[Any], gave_up: GaveUp) -> None:
-    """Whatever the attempts before, a client that is closed makes no further call."""
+    """A call may be made again after its attempts ran out, but not on a closed client."""
     status = {"status": 503} if kind is RejectedError else {}
     error = kind("what", operation="GetCheckoutOrder", gave_up=gave_up, **status)
     assert error.may_call_again is (gave_up == "attempts")
 
 
 async def test_a_page_of_another_server_is_not_an_order() -> None:
-    """A 200 with a page in it comes from a wrong address more often than from the service."""
+    """A 200 with an HTML page more often means a wrong address than an answer of the service."""
     with pytest.raises(UnavailableError, match="check its address"):
         await stand([answer(200, body=b"<html>welcome")] * 3).client.orders.get("o1")
