@@ -1,5 +1,5 @@
-"""Runs the command inside this process: a quarter of a second less than :func:`.terminal.piped`, for tests that need no
-process, terminal or signal of their own."""
+"""Runs the command inside this process, which is a quarter of a second faster than :func:`.terminal.piped`, for tests
+that need no process, terminal or signal of their own."""
 
 from __future__ import annotations
 

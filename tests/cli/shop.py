@@ -23,7 +23,7 @@ class Shop:
     env: dict[str, str] = field(repr=False)
 
     def ids(self, count: int, status: str = "processing") -> list[str]:
-        """A number of orders in a status, the newest first."""
+        """Return a number of orders in a status, the newest first."""
         found: list[str] = []
         while len(found) < count:
             page = self._get(params={"status": status, "limit": "100", "offset": str(len(found))})["data"]
@@ -52,7 +52,7 @@ class Shop:
 
 @contextmanager
 def shop(orders: int = 300, **how: Any) -> Generator[Shop]:
-    """A running one, with orders in five channels; the commands see those of one."""
+    """Run a sandbox with orders in five channels. The commands see those of one."""
     with Sandbox(token=TOKEN, seed=11, **how) as sandbox:
         sandbox.seed_orders(orders)
         yield Shop(

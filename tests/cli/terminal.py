@@ -1,6 +1,6 @@
 """Runs the command as a user does: in a process of its own, in a pipe or on a terminal of 80 columns.
 
-A command that is stuck is ended by the bound that every test has.
+The timeout that every test has ends a command that is stuck.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ def started(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
 ) -> Program:
-    """``norce-order`` with these arguments and empty input."""
+    """Start ``norce-order`` with these arguments and empty input."""
     return OURS.start(_START, *arguments, stdout=stdout, stderr=stderr, env=environment(env), cwd=cwd)
 
 
 def environment(changes: Mapping[str, str] | None = None) -> dict[str, str]:
-    """This process's environment without what would change the output, and with ``changes``."""
+    """Return this process's environment without variables that would change the output, and with ``changes``."""
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -70,8 +70,8 @@ def piped(*arguments: str, env: Mapping[str, str] | None = None) -> Ran:
 
 
 def from_the_start(*arguments: str, env: Mapping[str, str] | None = None, without: tuple[str, ...] = ()) -> Ran:
-    """As :func:`piped`, by an interpreter that has imported nothing and reads its own settings from the environment;
-    ``without`` names packages that are then as if not installed."""
+    """Run it like :func:`piped`, in an interpreter that has imported nothing and reads its own settings from the
+    environment. ``without`` names packages that count as not installed."""
     hidden = "".join(f"sys.modules[{name!r}] = None; " for name in without)
     done = subprocess.run(
         [sys.executable, "-c", _START.replace("from", hidden + "from", 1), *arguments],
@@ -86,7 +86,8 @@ def from_the_start(*arguments: str, env: Mapping[str, str] | None = None, withou
 
 @contextmanager
 def local_service(*options: str, env: Mapping[str, str] | None = None) -> Generator[tuple[Program, str]]:
-    """``norce-order sandbox`` on a free port, and its output while it started; it is stopped if it still runs."""
+    """Run ``norce-order sandbox`` on a free port, and yield it with its output while it started. It is stopped if it
+    still runs."""
     with started("sandbox", "--port", "0", *options, env=env) as process:
         assert process.stdout is not None
         said = ""
@@ -102,7 +103,7 @@ def local_service(*options: str, env: Mapping[str, str] | None = None) -> Genera
 
 
 def address_in(said: str) -> str:
-    """Its address, from its output."""
+    """Return the service's address from its output."""
     found = re.search(r"address\s+(\S+)", said)
     assert found
     return found[1]
@@ -116,7 +117,8 @@ def on_terminal(
     then: bytes = b"",
     on: Mapping[str, Callable[[], object]] | None = None,
 ) -> Ran:
-    """Run it on a terminal; once ``wait_for`` is on it, type ``then``; once a text of ``on`` is, call its function."""
+    """Run it on a terminal. When ``wait_for`` is shown, type ``then``. When a text of ``on`` is shown, call its
+    function."""
     calls = dict(on or {})
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
@@ -129,7 +131,7 @@ def on_terminal(
         while True:
             try:
                 chunk = os.read(ours, 65536)
-            except OSError:  # how Linux says that the other end is closed
+            except OSError:  # Linux reports in this way that the other end is closed
                 break
             if not chunk:
                 break
@@ -148,7 +150,7 @@ def on_terminal(
 
 @contextmanager
 def on_path(folder: Path) -> Generator[str]:
-    """A PATH on which ``norce-order`` is what :func:`started` starts, for commands of a shell."""
+    """Yield a PATH on which ``norce-order`` is what :func:`started` starts, for commands of a shell."""
     door = socket.socket(socket.AF_UNIX)
     with door, ThreadPoolExecutor() as threads:
         door.bind(str(folder / "door"))

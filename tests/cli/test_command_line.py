@@ -1,4 +1,4 @@
-"""The command line around the commands: help, version, missing extras, unexpected failures."""
+"""The command line itself: help, version, missing extras, unexpected failures."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_version() -> None:
 
 @pytest.mark.parametrize("arguments", [("nonsense",), ("demo", "--orders", "0"), ("demo", "--loop", "curio"), ()])
 def test_a_wrong_command_line_shows_the_usage(arguments: tuple[str, ...]) -> None:
-    """With exit code 2."""
+    """The usage is shown with exit code 2."""
     ran = inside(*arguments)
     assert (ran.code, ran.out) == (2, "")
     assert "Usage: norce-order" in ran.err
@@ -66,7 +66,7 @@ def test_without_trio() -> None:
 def test_any_failure_is_one_line(
     error: BaseException, code: int, told: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Any exception of a command becomes a line and an exit code."""
+    """Any exception of a command becomes one line and an exit code."""
 
     @click.command()
     def fails() -> None:
@@ -78,7 +78,7 @@ def test_any_failure_is_one_line(
 
 
 def test_the_list_of_commands_is_complete() -> None:
-    """Names and lines are separate from the commands, which are not imported for the list."""
+    """The list has names and lines of its own, because it imports no command. They agree with the commands."""
     group = app.norce_order
     context = click.Context(group)
     found = {name: group.get_command(context, name) for name in group.list_commands(context)}
@@ -98,7 +98,7 @@ print(*sys.modules)
 
 
 def test_the_help_imports_no_command() -> None:
-    """And none of the commands' libraries: help is typed first, and most often."""
+    """The help imports neither a command nor the commands' libraries, because it is typed first and most often."""
     ran = subprocess.run([sys.executable, "-c", HELP_AND_MODULES], capture_output=True, encoding="utf-8", check=True)
     loaded = set(ran.stdout.split())
     assert "Commands:" in ran.stdout

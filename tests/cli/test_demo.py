@@ -1,4 +1,4 @@
-"""The demo from beginning to end, in a process of its own."""
+"""The whole demo, in a process of its own."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_in_a_pipe(loop: str) -> None:
     assert "\x1b" not in ran.out
     assert "\r" not in ran.out
     assert max(map(len, ran.out.splitlines())) <= 80
-    # httpx2 if it is installed.
+    # It is httpx2 if that is installed.
     assert re.search({"asyncio": "aiohttp on asyncio", "trio": r"httpx2? on trio"}[loop], ran.out)
     rest = ran.out
     for step in STEPS:
@@ -89,14 +89,15 @@ def test_a_reader_that_leaves() -> None:
 
 
 def test_output_without_arrows() -> None:
-    """An output that can't hold every character gets the others."""
+    """An output that can't show every character replaces those that it lacks."""
     ran = from_the_start("demo", "--orders", "1", env={"PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"})
     assert (ran.code, ran.err) == (0, "")
     assert "? POST /api/v0/checkout/orders" in ran.out
 
 
 def test_against_a_service_with_settings() -> None:
-    """With ``NORCE_*`` set it runs there, with a batch of five, and new cart references each time."""
+    """With ``NORCE_*`` set the demo runs against that service, with a batch of five and new cart references each
+    time."""
     with Sandbox(token="a-token-nobody-should-see") as sandbox:
         for _ in range(2):
             ran = piped("demo", "--environment", "playground", "--yes", env=settings_for(sandbox))
@@ -113,7 +114,7 @@ def test_against_a_service_with_settings() -> None:
 
 
 def test_asks_first() -> None:
-    """It shows the address first, and after a no it sends nothing."""
+    """The demo shows the address, and after a no it sends nothing."""
     with Sandbox() as sandbox:
         settings = settings_for(sandbox)
         ran = on_terminal("demo", "--environment", "stage", env=settings, wait_for="Continue?", then=b"n\n")
@@ -124,7 +125,6 @@ def test_asks_first() -> None:
 
 
 def test_yes_at_the_terminal() -> None:
-    """After a yes it continues."""
     with Sandbox() as sandbox:
         ran = on_terminal(
             "demo",

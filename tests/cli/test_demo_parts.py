@@ -54,7 +54,7 @@ def test_hanging_lines_stay_under_the_first() -> None:
 
 @pytest.mark.anyio
 async def test_recorder_keeps_exchanges_but_no_token() -> None:
-    """Answers and failures alike, without headers and query, until they are read."""
+    """The recorder keeps answers and failures until they are read, without headers and queries."""
     recorder = Recorder(SystemClock())
     answers: list[WireResponse | MaybeSentError] = [
         WireResponse(201, {}, b'{"id": "o1"}'),
@@ -91,7 +91,7 @@ async def test_recorder_keeps_exchanges_but_no_token() -> None:
 
 @pytest.mark.anyio
 async def test_the_status_is_read_and_not_assumed() -> None:
-    """An order that is not completed in the service's list is not counted, whatever the client thinks."""
+    """An order that is not completed in the service's list is not counted, whatever the client believes."""
     clock = SystemClock()
     async with Sandbox() as sandbox, _client(sandbox, HttpxEngine()) as norce:
         ids, failures = await complete_many(norce, "run", 3, lambda: None, at_once=2)
@@ -104,7 +104,7 @@ async def test_the_status_is_read_and_not_assumed() -> None:
 
 
 class NoShippings:
-    """An engine that has every second shipping of the batch refused."""
+    """An engine that makes every second shipping of the batch a refusal."""
 
     name = "no-shippings"
 
@@ -125,7 +125,7 @@ class NoShippings:
 
 @pytest.mark.anyio
 async def test_orders_that_fail_are_reported() -> None:
-    """One that fails does not stop the others, and the demo ends as failed."""
+    """A failing order does not stop the others, and the demo ends as failed."""
     async with Sandbox() as sandbox:
         async with _client(sandbox, NoShippings()) as norce:
             through: list[None] = []

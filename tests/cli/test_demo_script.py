@@ -1,4 +1,4 @@
-"""``scripts/demo.sh`` up to the demo itself, on a copy with stand-ins for Python: nothing is downloaded."""
+"""``scripts/demo.sh`` up to the demo itself, on a copy with stand-ins for Python, so nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def checkout(tmp_path: Path) -> Checkout:
 
 
 def test_first_run_installs_and_the_next_does_not(checkout: Checkout) -> None:
-    """From any folder, with the options passed on."""
+    """The script works from any folder and passes its options on. Only the first run installs."""
     first, second = checkout.demo("--orders", "3"), checkout.demo("--orders", "3")
     ran = f"ran norce-order demo --orders 3 in {checkout.elsewhere}\n"
     assert (first.stdout, second.stdout) == (ran, ran), first.stderr
@@ -93,7 +93,7 @@ def test_changed_project_is_installed_again(checkout: Checkout) -> None:
 
 
 def test_a_failed_install_is_not_counted_as_done(checkout: Checkout) -> None:
-    """Its reason is shown, and the next run installs again."""
+    """The reason of the failure is shown, and the next run installs again."""
     failed = checkout.demo(PIP_FAILS="1")
     assert failed.returncode == 1
     assert failed.stdout == ""
@@ -104,7 +104,7 @@ def test_a_failed_install_is_not_counted_as_done(checkout: Checkout) -> None:
 
 @pytest.mark.parametrize("remains", ["nothing", "half", "elsewhere"])
 def test_a_broken_environment_is_made_again(checkout: Checkout, remains: str) -> None:
-    """A .venv without its parts, or one that was copied from another place, is not installed into."""
+    """A .venv that lacks its parts, or that was copied from another place, is made again."""
     venv = checkout.root / ".venv"
     if remains == "half":
         (venv / "bin").mkdir(parents=True)

@@ -158,7 +158,7 @@ def test_the_meaning_of_an_answer(error: NorceError, said: str) -> None:
     ],
 )
 def test_clocks_that_differ(ours: float, verdict: str, said: str) -> None:
-    """1 000 000 000 seconds after 1970 it was 01:46:40 on a Sunday."""
+    """1,000,000,000 seconds after 1970 it was 01:46:40 on a Sunday."""
     found = clocks(ours, "Sun, 09 Sep 2001 01:46:40 GMT")
     assert found.verdict == verdict
     assert said in found.said

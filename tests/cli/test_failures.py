@@ -1,4 +1,4 @@
-"""The output of a command that fails: for people, for machines, and without a reader."""
+"""The output of a command that fails, for people and for machines, and of one whose reader is gone."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def here() -> Iterator[Shop]:
 
 
 def commands(group: click.Group = norce_order, *before: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    """Every command with the words that call it."""
+    """Yield every command with the words that call it."""
     context = click.Context(group)
     for name in group.list_commands(context):
         one = group.get_command(context, name)
@@ -58,7 +58,7 @@ WITH_JSON = [words for words, one in commands() if any("--json" in option.opts f
 
 
 def failure(*arguments: str, env: dict[str, str]) -> dict[str, Any]:
-    """The one JSON object that a failing command writes."""
+    """Return the one JSON object that a failing command writes."""
     ran = inside(*arguments, env=env)
     told: dict[str, Any] = json.loads(ran.err)
     assert told.keys() == MEMBERS
@@ -118,7 +118,7 @@ def test_a_setting_that_is_missing_is_reported_as_an_option(
 
 
 def test_a_refusal_of_the_service(here: Shop) -> None:
-    """Code, status, correlation id, order, the words, and that nothing was done."""
+    """The object has the code, the status, the correlation id, the order, the service's words and the outcome."""
     told = failure("get", "oNowhere", "--json", env=here.env)
     assert (told["error"], told["outcome"], told["status"], told["code"]) == (
         "NotFoundError",
@@ -157,7 +157,7 @@ def test_an_option_asks_for_an_explanation(here: Shop) -> None:
 
 
 def test_people_read_the_service_s_words(here: Shop, tmp_path: Path) -> None:
-    """In single commands and in jobs."""
+    """The service's words are shown by single commands and by jobs."""
     order_id = here.ids(1, "completed")[0]
     ran = inside("transition", order_id, "--to", "checkout", env=here.env)
     assert ran.err.startswith("Error: ")
@@ -201,7 +201,7 @@ def test_every_reworded_text_still_exists() -> None:
 
 
 class Unread:
-    """Commands whose reader has closed the pipe before they print."""
+    """Runs commands whose reader has closed the pipe before they print."""
 
     def __init__(self, env: dict[str, str]) -> None:
         self._env = env
@@ -224,8 +224,8 @@ class Unread:
 
 @pytest.mark.parametrize("forms", ["one form of each", pytest.param("every form", marks=pytest.mark.soak)])
 def test_a_reader_that_is_gone_is_not_a_failure(here: Shop, tmp_path: Path, forms: str) -> None:
-    """As with ``norce-order list --json | head -1``, for every command that prints and ends. The changes of a command
-    are made all the same."""
+    """A command whose reader leaves, as in ``norce-order list --json | head -1``, ends without an error, and its
+    changes are made all the same."""
     order_id, moved = here.ids(2, "processing")
     journal, out = str(tmp_path / "a.journal"), str(tmp_path / "out.csv")
     ids = tmp_path / "ids.csv"

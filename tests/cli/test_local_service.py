@@ -1,4 +1,4 @@
-"""``norce-order sandbox tail`` and ``norce-order open``, against a local service that runs."""
+"""``norce-order sandbox tail`` and ``norce-order open``, with a local service that is running."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ def next_lines(program: Program, count: int) -> list[str]:
 
 
 def test_requests_come_as_they_end_until_interrupted(service: Sandbox) -> None:
-    """The last ones first; no query, no control characters; the faults that were played."""
+    """The last requests come first, then new ones, with the faults that were played. No line shows a query or a control
+    character."""
     service.faults.play({"rules": [{"fault": {"answer": 503}, "after": 1, "first": 1}]})
     orders(service)
     orders(service, search="ada@example.com")
@@ -79,7 +80,8 @@ def test_json_has_a_request_in_a_line(service: Sandbox) -> None:
 
 
 def test_requests_that_are_no_longer_kept_are_counted() -> None:
-    """More requests came between two reads than the service keeps; then it stops, and so does the command."""
+    """If more requests came between two reads than the service keeps, the missing ones are counted. When the service
+    stops, the command ends."""
     with Sandbox(token=TOKEN, keep_requests=0) as sandbox:
         program = started("sandbox", "tail", sandbox.base_url, "-n", "0", env=ENV)
         assert program.stderr is not None
@@ -104,7 +106,8 @@ def test_requests_that_are_no_longer_kept_are_counted() -> None:
 
 
 def test_a_running_service_is_found_without_address_and_token(tmp_path: Path) -> None:
-    """Only its user can read its file, which is deleted when it stops; with several services, one has to be named."""
+    """``open`` finds the one running service by a file that only its user can read. With several services one must be
+    named."""
     env = {"XDG_RUNTIME_DIR": str(tmp_path)}
     folder = tmp_path / "norce-order" / "running"
     with local_service("--inspect", env=env) as (process, said):

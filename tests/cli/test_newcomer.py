@@ -1,4 +1,4 @@
-"""The three commands at the top of the README, in a fresh clone, up to an order of one's own in the inspector."""
+"""The three commands at the top of the README lead from a fresh clone to an order in the inspector."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def port() -> Iterator[int]:
 
 
 def commands(port: int) -> list[str]:
-    """The commands of the README, on this port."""
+    """Return the commands of the README, on a free port."""
     part = (ROOT / "README.md").read_text("utf-8").partition("## Three commands to an order")[2]
     block = re.search(r"```bash\n(.*?)```", part, re.DOTALL)
     assert block
@@ -40,7 +40,8 @@ def commands(port: int) -> list[str]:
 def test_a_newcomer_sees_an_order_of_their_own(
     tmp_path: Path, port: int, record_property: Callable[[str, object], None]
 ) -> None:
-    """The time that it takes is in the report of the run (``seconds``)."""
+    """The commands run in a fresh clone, and the inspector shows the new order. The report of the run has the time that
+    it takes (``seconds``)."""
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)
     install, serve, create = commands(port)

@@ -1,4 +1,4 @@
-"""``norce-order get``, ``list`` and ``transition``: their output, and what they leave out."""
+"""``norce-order get``, ``list`` and ``transition``: what they print, and what they leave out."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_list_is_a_table_of_the_newest(here: Shop) -> None:
 
 
 def test_list_goes_over_pages(here: Shop) -> None:
-    """More than one page, each order once; as JSON Lines."""
+    """``list`` reads more than one page, and prints each order once as JSON Lines."""
     ran = inside("list", "--limit", "150", "--json", env=here.env | {"NORCE_CHANNEL": "se"})
     ids = [json.loads(line)["id"] for line in ran.out.splitlines()]
     assert len(ids) == len(set(ids))
@@ -67,14 +67,14 @@ def test_list_goes_over_pages(here: Shop) -> None:
 
 @pytest.mark.parametrize("page_limit", ["over-50-refused", "50-at-most"])
 def test_list_goes_over_pages_of_any_limit(page_limit: str) -> None:
-    """The service decides how many orders a page holds."""
+    """``list`` prints as many orders as asked for, whatever limit the service sets for a page."""
     with shop(400, readings={"page-limit": page_limit}) as there:
         ran = inside("list", "--limit", "60", env=there.env)
     assert (ran.code, len(ran.out.splitlines())) == (0, 61)
 
 
 def test_list_of_a_service_that_ignores_the_offset_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It reports that there may be more."""
+    """The command fails instead of looking complete, because there may be more orders."""
     monkeypatch.setattr("norce_order_async.sandbox.policy.FARTHEST_OFFSET", 0)
     with shop(400, readings={"offset": "ignored-beyond-10000"}) as there:
         ran = inside("list", "--limit", "100", "--json", env=there.env)
@@ -194,7 +194,8 @@ def test_a_missing_setting_is_named(here: Shop) -> None:
 
 
 def test_production_asks_first() -> None:
-    """Without a terminal: refused before anything is sent. After a no: likewise."""
+    """Without a terminal the command is refused before anything is sent. On a terminal it asks, and a no changes
+    nothing."""
     env = {"NORCE_TOKEN": TOKEN, "NORCE_MERCHANT": "acme", "NORCE_CHANNEL": "no"}
     arguments = ("transition", "o1", "--to", "removed", "--environment", "production", "--slug", "acme")
     ran = inside(*arguments, env=env)

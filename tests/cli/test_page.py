@@ -1,4 +1,4 @@
-"""The page about the command line: its commands run, and its tables are true."""
+"""The page about the command line: its commands run, and its tables are correct."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text("utf-8
 
 @pytest.mark.skipif(os.name != "posix", reason="its commands are for a shell")
 def test_its_commands_run(tmp_path: Path) -> None:
-    """One after the other, each with exit code 0."""
+    """The commands run one after the other, each with exit code 0."""
     script = "\n".join(re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
     folder = tmp_path / "bin"
     folder.mkdir()

@@ -133,7 +133,7 @@ def test_an_attribute_that_is_not_json_is_refused_before_anything_is_sent(here: 
     ],
 )
 def test_create_refuses_invalid_json(here: Shop, tmp_path: Path, text: str, told: str) -> None:
-    """A name that comes twice too, because one of its values would be dropped."""
+    """A name that comes twice is refused too, because one of its values would be dropped."""
     file = tmp_path / "order.json"
     file.write_text(text)
     before = len(here.sandbox.requests)
@@ -144,7 +144,7 @@ def test_create_refuses_invalid_json(here: Shop, tmp_path: Path, text: str, told
 
 
 def test_a_negative_number_is_a_number_in_csv() -> None:
-    """A spreadsheet runs only texts; a ``'`` in front would make the number a text."""
+    """A spreadsheet runs only texts, and a ``'`` in front would turn the number into a text."""
     rows = Rows[float](Form("csv", ("sum",)), {"sum": lambda one: one}, lambda _: {}, "OrderData")
     with redirect_stdout(io.StringIO()) as printed:
         rows.add(-12.5)
@@ -170,7 +170,7 @@ def test_a_watch_reports_an_empty_list_once(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_a_watch_continues_after_a_failed_read(capsys: pytest.CaptureFixture[str]) -> None:
-    """It prints the same failure once, and then shows the next result, also if it has not changed."""
+    """The watch prints the same failure once. Then it shows the next result, even an unchanged one."""
 
     class EnoughError(Exception):
         pass
@@ -201,7 +201,7 @@ def test_a_watch_ends_if_its_first_read_fails(here: Shop) -> None:
 
 
 def test_a_failed_read_is_json_with_json(here: Shop) -> None:
-    """Each line of standard error is an object, but for the times."""
+    """With ``--json`` a failed read is an object on standard error."""
     (order_id,) = here.ids(1, "accepted")
     with started("get", order_id, "--watch", "0.1", "--json", env=here.env) as program:
         assert program.stderr is not None

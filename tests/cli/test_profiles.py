@@ -1,4 +1,4 @@
-"""Profiles: the service and the account by name, and the source of the token."""
+"""Profiles choose the service, the account and the source of the token by name."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def profile(here: Shop, *lines: str, channel: str = "se") -> str:
 
 
 def test_a_profile_replaces_all_variables(here: Shop, tmp_path: Path) -> None:
-    """An adapter id or an address of another account in the environment is not used."""
+    """A profile ignores an adapter id, a channel or an address of another account in the environment."""
     left = {"NORCE_BASE_URL": "http://127.0.0.1:9", "NORCE_ADAPTER_ID": "other", "NORCE_CHANNEL": "no"}
     text = profile(here)
     ran = with_profiles(tmp_path, text, "list", "--limit", "2", "--profile", "shop", **left, NORCE_TOKEN=TOKEN)
@@ -150,7 +150,7 @@ def test_profiles_are_listed_without_a_token(here: Shop, tmp_path: Path) -> None
 
 
 def test_profiles_as_csv(tmp_path: Path) -> None:
-    """With the columns that were asked for, by the names that the table and the JSON have."""
+    """The CSV has the requested columns, by the names that the table and the JSON have."""
     text = "default = 'shop'\n[profiles.shop]\nbase_url = 'http://127.0.0.1:1'\nmerchant = '=acme'\n[profiles.no]"
     ran = with_profiles(tmp_path, text, "profiles", "--csv", "--columns", "profile,merchant,channel,default,token_from")
     assert (ran.code, ran.err) == (0, "")
@@ -169,7 +169,7 @@ def test_profiles_as_csv(tmp_path: Path) -> None:
 
 
 def test_a_long_job_reads_the_source_again(tmp_path: Path) -> None:
-    """The service accepts another token than the one that the command printed first."""
+    """After a 401 the token's command is run again, because the service may accept another token by then."""
     count = tmp_path / "count"
     script = (
         f"import pathlib; f = pathlib.Path({str(count)!r}); n = f.exists(); f.touch(); print({TOKEN!r} if n else 'old')"
@@ -182,7 +182,8 @@ def test_a_long_job_reads_the_source_again(tmp_path: Path) -> None:
 
 
 def test_a_command_reads_the_source_once(here: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many clients it makes; a read may cost a second, or a touch of a key."""
+    """A command reads its token once however many clients it makes, because a read may take a second or need a touch of
+    a key."""
     count = tmp_path / "count"
     script = f"open({str(count)!r}, 'a').write('x'); print({TOKEN!r})"
     text = profile(here, f"token_command = {json.dumps([sys.executable, '-c', script])}")
@@ -231,7 +232,7 @@ def test_a_missing_home_gives_no_token(here: Shop, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("option", ["--base-url", "--environment", "--slug"])
 def test_options_that_name_a_service_override_the_default(here: Shop, tmp_path: Path, option: str) -> None:
-    """Otherwise the token of the default's account would go to another service."""
+    """Options that name a service do not use the default profile, because its token would go to another service."""
     asked = tmp_path / "asked"
     line = f"token_command = {json.dumps(['touch', str(asked)])}"
     text = f'default = "shop"\n{profile(here, line)}'

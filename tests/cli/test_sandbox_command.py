@@ -1,4 +1,4 @@
-"""``norce-order sandbox``: its output, its service, and how it stops."""
+"""``norce-order sandbox``: what it prints, how it serves, and how it stops."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from .terminal import Ran, address_in, interrupt, local_service
 
 @pytest.fixture
 def running() -> Iterator[tuple[Program, str]]:
-    """A sandbox in a process of its own, and its output while it started."""
+    """Run a sandbox in a process of its own, and yield it with its output while it started."""
     with local_service("--seed", "7", env={"NORCE_SANDBOX_TOKEN": "T"}) as started:
         yield started
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_serves_and_stops(running: tuple[Program, str], number: signal.Signals) -> None:
-    """A line for each request, without its query, and a clean end on either signal."""
+    """Each request has a line without its query, and either signal ends the command cleanly."""
     process, said = running
     url = f"{address_in(said)}/api/v0/checkout/orders"
     headers = {"authorization": "Bearer T", "x-merchant": "demo", "x-channel": "se"}
@@ -70,7 +70,7 @@ def test_it_prints_what_it_is_and_how_to_use_it(running: tuple[Program, str]) ->
 
 
 def test_port_in_use() -> None:
-    """One line that names the port, and no traceback."""
+    """The error is one line that names the port."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         ran = inside("sandbox", "--port", str(port))
@@ -92,7 +92,7 @@ def test_a_token_that_can_not_be_a_header(token: str, tmp_path: Path) -> None:
 
 
 def started(*options: str, env: dict[str, str] | None = None) -> Ran:
-    """The output of a sandbox until it was stopped."""
+    """Return the output of a sandbox until it was stopped."""
     with local_service(*options, env=env) as (process, said):
         ended = interrupt(process)
     return Ran(ended.code, said + ended.out, ended.err)
@@ -105,7 +105,7 @@ def token_of(ran: Ran) -> str:
 
 
 def test_a_token_is_never_an_argument_and_is_a_new_one_unless_given(tmp_path: Path) -> None:
-    """The list of processes shows arguments, and a fixed token protects nothing."""
+    """The list of processes shows arguments, so a token is never one. A fixed default token would protect nothing."""
     assert "no such option" in inside("sandbox", "--token", "T").err.lower()
     assert "no such option" in inside("sandbox", "--callback-token", "T").err.lower()
     first, second = token_of(started()), token_of(started())
@@ -121,7 +121,7 @@ def test_a_token_is_never_an_argument_and_is_a_new_one_unless_given(tmp_path: Pa
 
 
 def test_a_token_file_that_can_not_be_made_is_a_usage_error(tmp_path: Path) -> None:
-    """No folder, or a link to one: reported in one line."""
+    """A missing folder is reported without a traceback."""
     ran = inside("sandbox", "--token-file", str(tmp_path / "no" / "token"))
     assert ran.code == 2
     assert "--token-file" in ran.err

@@ -25,7 +25,7 @@ HEADERS = {"authorization": "Bearer T", "x-merchant": "demo", "x-channel": "se"}
 
 @contextmanager
 def running(*options: str) -> Generator[tuple[Program, str, str]]:
-    """A sandbox with these options: its process, its output, and its base URL."""
+    """Run a sandbox with these options, and return its process, its output and its base URL."""
     with local_service(*options, env={"NORCE_SANDBOX_TOKEN": "T"}) as (process, said):
         yield process, said, address_in(said)
 
@@ -40,7 +40,7 @@ def total(url: str) -> int:
 
 
 def test_faults_are_named_at_the_start_and_in_each_line() -> None:
-    """A ready-made plan by name; a lost answer has no status."""
+    """A ready-made plan is named at the start, and the line of a lost answer has no status."""
     with running("--faults", "lost-answers") as (process, said, url):
         assert re.search(r"faults\s+lost-answers\n", said)
         for _ in range(2):
@@ -77,7 +77,8 @@ def test_its_own_endpoints_can_be_left_out() -> None:
 
 
 def test_either_reading_of_a_listing_can_be_played() -> None:
-    """An order changed since a moment that lies after its creation; the figures of a page that shows one of two."""
+    """The readings decide whether an order that was changed later is found by date, and what the size of a page with
+    one of two orders is."""
     for switches, sizes, found in (
         ((), (1, 2), 0),
         (("--reading", "pagination-size=matches", "--reading", "dates=last-modified"), (2, 2), 1),
@@ -95,7 +96,7 @@ def test_either_reading_of_a_listing_can_be_played() -> None:
 
 
 def test_readings_are_chosen_by_file_and_one_by_one(tmp_path: Path) -> None:
-    """The readings of the file, with one on top; the output names those in force."""
+    """An option adds to the file's readings and overrides them. The output names those in force."""
     file = tmp_path / "readings.yaml"
     file.write_text("page-limit: over-50-refused\npagination-size: matches\n", "utf-8")
     with running("--readings", str(file), "--reading", "pagination-size=requested") as (_, said, url):
@@ -106,7 +107,7 @@ def test_readings_are_chosen_by_file_and_one_by_one(tmp_path: Path) -> None:
 
 
 def test_all_readings_are_listed() -> None:
-    """With a star at those in force, and without a server; a file makes its rules observed."""
+    """The list needs no server, and stars the readings in force."""
     listed = inside("sandbox", "--list-readings", "--readings", "harsh")
     assert (listed.code, listed.err) == (0, "")
     rows = [re.split(r"  +", line) for line in listed.out.splitlines() if line]
@@ -185,7 +186,7 @@ def test_seeding_the_same_orders_again_is_reported(tmp_path: Path) -> None:
 
 
 class _Receiver(BaseHTTPRequestHandler):
-    """Answers 500 to notifications and 200 to hooks, and keeps path and authorization of each call."""
+    """Answers 500 to notifications and 200 to hooks, and keeps the path and the authorization of each call."""
 
     calls: ClassVar[list[tuple[str, str | None]]] = []
 
@@ -202,14 +203,14 @@ class _Receiver(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def receiver() -> Generator[str]:
-    """The receiver of hooks and notifications."""
+    """Serve as the receiver of hooks and notifications."""
     _Receiver.calls.clear()
     with serving(_Receiver) as address:
         yield address
 
 
 def test_callbacks_from_the_shell(receiver: str, tmp_path: Path) -> None:
-    """Configuration, token and host of what is called; deliveries listed and sent again."""
+    """Options set the configuration and the token of callbacks. Deliveries can be listed and sent again."""
     (tmp_path / "callback").write_text("C\n", encoding="utf-8")
     options = (
         "--config",
@@ -247,7 +248,7 @@ def test_callbacks_from_the_shell(receiver: str, tmp_path: Path) -> None:
 
 
 def test_a_host_that_may_not_be_called_is_reported_with_the_remedy() -> None:
-    """By the refusal of the change that a hook guards; with the option it is called."""
+    """The refusal of the change that a hook guards names the remedy. With ``--allow-host`` the host is called."""
     hook = {"subscribeTo": "/reference", "invoke": "http://shop.invalid/hook"}
     said: list[str] = []
     for options in ((), ("--allow-host", "shop.invalid")):

@@ -1,4 +1,4 @@
-"""Tables from 40 to 200 columns, colours, and errors that name the word that was probably meant."""
+"""Tables from 40 to 200 columns, colours, and errors that suggest the word that was probably meant."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def env(here: Shop, tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def journal(here: Shop, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Of a job with a done and a refused order."""
+    """Make a journal of a job with a done and a refused order."""
     folder = tmp_path_factory.mktemp("job")
     (folder / "ids").write_text("\n".join([*here.ids(1), "oNowhere"]))
     made = str(folder / "journal")
@@ -48,7 +48,7 @@ def journal(here: Shop, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def commands(here: Shop, journal: str) -> dict[str, tuple[str, ...]]:
-    """The commands that print tables."""
+    """Return the commands that print tables."""
     (order,) = here.ids(1, "completed")
     return {
         "list": ("list", "--limit", "3"),
@@ -70,7 +70,7 @@ TABLES = ["list", "get", "payments", "profiles", "readings", "doctor", "demo", "
 def test_a_table_fits_its_terminal(
     commands: dict[str, tuple[str, ...]], env: dict[str, str], command: str, columns: int
 ) -> None:
-    """No line wraps, except for a word that is wider than the terminal; and every word is there."""
+    """No line wraps, except for a word that is wider than the terminal, and no word is missing."""
     ran = on_terminal(*commands[command], env=env, columns=columns)
     assert ran.code == 0
     lines = ran.out.replace("\r\n", "\n").splitlines()
@@ -93,7 +93,7 @@ def test_no_colours_in_pipes_and_with_no_color(
 def test_facts_are_the_same_at_every_width(
     commands: dict[str, tuple[str, ...]], env: dict[str, str], columns: int
 ) -> None:
-    """Neither cut nor wrapped, so that an id can be copied whole; without colours."""
+    """Facts are neither cut nor wrapped, so that an id can be copied whole, and have no colours."""
     shown = on_terminal(*commands["status"], env=env, columns=columns)
     assert shown.code == 3
     assert shown.out.replace("\r\n", "\n") == inside(*commands["status"], env=env).out
@@ -101,7 +101,7 @@ def test_facts_are_the_same_at_every_width(
 
 
 def test_colours_on_a_terminal(env: dict[str, str]) -> None:
-    """Shows that the test before can fail."""
+    """Other output has colours, so the test before this one can fail."""
     assert "\x1b[3" in on_terminal("doctor", env=env).out
 
 
@@ -123,7 +123,7 @@ def test_colours_on_a_terminal(env: dict[str, str]) -> None:
 def test_an_error_names_the_word_that_was_probably_meant(
     env: dict[str, str], arguments: tuple[str, ...], meant: str
 ) -> None:
-    """Of a command, an option, a column, a status word and a profile; in JSON too."""
+    """The error suggests a command, an option, a column, a status or a profile, in JSON too."""
     ran = inside(*arguments, env=env)
     assert (ran.code, ran.out) == (2, "")
     assert meant in ran.err
@@ -140,7 +140,7 @@ def test_a_mistyped_word_gets_the_nearest_and_not_all(env: dict[str, str]) -> No
 
 
 def test_without_a_near_word_all_are_named(env: dict[str, str]) -> None:
-    """If the word must be one of a few."""
+    """If no word is near, the error lists all statuses."""
     ran = inside("xyzzy", env=env)
     assert (ran.code, "mean" in ran.err) == (2, False)
     ran = inside("transition", "o1", "--to", "xyzzy", env=env)

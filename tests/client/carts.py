@@ -1,4 +1,4 @@
-"""Carts at random: lines with prices, quantities, rates and discounts, shippings, payments in part."""
+"""Random carts: lines with prices, quantities, rates and discounts, shippings, and payments of parts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CENT = Decimal("0.01")
 
 @dataclass(frozen=True)
 class Bought:
-    """The contents of an order, and its total by a computation of its own."""
+    """The contents of an order, and its total by a separate computation."""
 
     cart: Cart
     shippings: list[Shipping]
@@ -24,7 +24,7 @@ class Bought:
     total: Decimal
 
     def standing(self) -> Decimal:
-        """The sum of the payments that are not removed, digit by digit."""
+        """Return the exact sum of the payments that are not removed."""
         amounts = [Decimal(str(each.get("amount"))) for each in self.payments if each.get("state") != "removed"]
         return sum(amounts, Decimal(0))
 
@@ -34,7 +34,7 @@ def cents(amount: Decimal) -> Decimal:
 
 
 def bought(random: Random) -> Bought:
-    """A purchase. Prices have up to three decimals, which makes ties to round."""
+    """Build a purchase. Prices have up to three decimals, so that some lie exactly between two cents."""
     items: list[Item] = []
     total = Decimal(0)
     for number in range(random.randint(1, 6)):
@@ -46,7 +46,7 @@ def bought(random: Random) -> Bought:
         total += cents(Decimal(str(unit)) * quantity - Decimal(str(discount)))
     shippings = [Shipping(total=money.from_excluding(39.2, 0.25).price(), vat_rate=0.25)] * random.randint(0, 2)
     total += 49 * len(shippings)
-    # With a cart total in half of the cases; else the service adds the lines up.
+    # Half of the carts have a total; for the others the service adds the lines up.
     cart = Cart(items=items, total=money.total_of(items).price() if random.random() < 0.5 else None)
     payments: list[PaymentDict] = []
     left = total

@@ -20,7 +20,7 @@ def service() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def sandbox(service: Sandbox) -> Sandbox:
-    """The module's sandbox with an empty request log."""
+    """Return the module's sandbox with an empty request log."""
     service.requests.clear()
     return service
 

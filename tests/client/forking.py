@@ -1,4 +1,4 @@
-"""Programs that use a client and fork; each runs in a process of its own, started by test_used_then_forked.
+"""Programs that use a client and fork. test_used_then_forked starts each in a process of its own.
 
 ``python -m tests.client.forking SCENARIO LOOP ENGINE ADDRESS CERTIFICATE`` writes what it found as JSON.
 """
@@ -58,12 +58,12 @@ class Program:
         return trio.run(work) if self.loop == "trio" else asyncio.run(work())
 
     def run_apart(self, work: Workers) -> Any:
-        """In a thread, because a trio.run inside another one is not allowed, and a child is inside its parent's."""
+        """Run work in a thread, because a child is inside its parent's trio.run, and trio.run can't be nested."""
         with ThreadPoolExecutor(1) as threads:
             return threads.submit(self.run, work).result()
 
     def ask(self, path: str) -> Any:
-        """A call to the service's own endpoints, over a connection of its own."""
+        """Call the service's own endpoint over a separate connection."""
         parts = urlsplit(self.address)
         connection = http.client.HTTPSConnection(str(parts.hostname), parts.port, context=self.trust)
         connection.request("GET", f"/{path}")
@@ -77,7 +77,7 @@ class Program:
 
 
 def forked(child: Callable[[], Any], *, leave: Callable[[int], Any] = sys.exit) -> Callable[[], Any]:
-    """Fork; yields a function that waits for the child to end and returns its result."""
+    """Fork, and return a function that waits for the child to end and returns its result."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -104,12 +104,12 @@ def forked(child: Callable[[], Any], *, leave: Callable[[int], Any] = sys.exit) 
 
 
 async def get(norce: NorceOrderClient, order_id: str) -> str:
-    """The id of the order in the answer for this id."""
+    """Read an order, and return the id in the answer."""
     return str((await norce.orders.get(order_id)).plain["id"])
 
 
 async def several(norce: NorceOrderClient, ids: list[str]) -> list[str]:
-    """The answers for each id."""
+    """Read several orders at once, and return the answers in the order of the ids."""
     came: dict[str, str] = {}
 
     async def one(order_id: str) -> None:
@@ -122,7 +122,7 @@ async def several(norce: NorceOrderClient, ids: list[str]) -> list[str]:
 
 
 def told(error: BaseException) -> list[Any]:
-    """The facts about an error of a rejected call."""
+    """Return the facts about the error of a rejected call."""
     assert isinstance(error, NorceError), repr(error)
     return [type(error).__name__, getattr(error, "gave_up", None), error.may_call_again, str(error)]
 
@@ -131,7 +131,8 @@ def told(error: BaseException) -> list[Any]:
 
 
 def in_flight(program: Program) -> Any:
-    """Ten slow requests are in flight on a loop in another thread while the child works, collects and ends."""
+    """Fork while ten slow requests are in flight on a loop in another thread. The child works, collects garbage and
+    ends."""
     norce = program.norce
     slow = [f"slow-{number}" for number in range(SLOW)]
     found: dict[str, Any] = {}
@@ -153,10 +154,10 @@ def in_flight(program: Program) -> Any:
         return [*first, *second]
 
     def idle() -> Any:
-        # This one never makes a call; its end must do no harm either.
+        # This child never makes a call, and its end must do no harm either.
         return []
 
-    # Nothing is open here except the thread: a child exits in the usual way.
+    # Only the thread runs here, so a child exits in the usual way.
     thread = threading.Thread(target=program.run, args=(main,))
     thread.start()
     program.until_in_flight(SLOW)
@@ -170,7 +171,7 @@ def in_flight(program: Program) -> Any:
 
 
 def paused(program: Program) -> Any:
-    """The parent's loop is blocked meanwhile, with ten connections that wait for the next request."""
+    """Fork while the parent's loop is blocked, with ten idle connections."""
     loop = asyncio.new_event_loop()
     ids = [f"order-{number}" for number in range(SLOW)]
     first = loop.run_until_complete(several(program.norce, ids))
@@ -194,7 +195,7 @@ def paused(program: Program) -> Any:
 
 
 def inside(program: Program) -> Any:
-    """Forked by a coroutine, with requests in flight on the very loop that runs it."""
+    """Fork in a coroutine, with requests in flight on the loop that runs it."""
     norce = program.norce
     slow = [f"slow-{number}" for number in range(SLOW)]
     found: dict[str, Any] = {}
@@ -233,7 +234,7 @@ def inside(program: Program) -> Any:
 
 
 def unused(program: Program) -> Any:
-    """Made before the fork and used only after it, in both; each child draws its own jitter."""
+    """Fork before the client is used, and use it in both. Each child draws its own jitter."""
     norce = program.norce
     clock = session_of(norce).core.clock
 
@@ -248,14 +249,14 @@ PROGRAMS: list[Program] = []
 
 
 def work_of_pool(number: int) -> str:
-    """The function of a worker of a pool, which imports it by name and uses the module's client."""
+    """Make a call with the module's client. A worker of a pool imports this function by its name."""
     (program,) = PROGRAMS
     come: str = program.run(functools.partial(get, program.norce, f"child-{number}"))
     return come
 
 
 def pool(program: Program) -> Any:
-    """multiprocessing with fork: each worker makes calls with the module's client, a loop each time."""
+    """Use multiprocessing with fork. Each worker makes calls with the module's client, each on a loop of its own."""
     norce = program.norce
     PROGRAMS.append(program)
     first = program.run(functools.partial(get, norce, "parent"))
@@ -265,7 +266,7 @@ def pool(program: Program) -> Any:
 
 
 def preloaded(program: Program) -> Any:
-    """As gunicorn does: the master makes and uses the client in a loop that has ended, and workers fork from it."""
+    """Make and use the client in a master whose loop has ended, and fork workers from it, as gunicorn does."""
     norce = program.norce
     program.run(functools.partial(get, norce, "master"))
 
@@ -276,7 +277,7 @@ def preloaded(program: Program) -> Any:
 
 
 def token(program: Program) -> Any:
-    """A token from before the fork is used in the child as well."""
+    """Use a token from before the fork in the child as well."""
     account = ClientCredentials(
         client_id="shop", client_secret="s", scope="playground", token_url=f"{program.address}/token"
     )
@@ -287,7 +288,7 @@ def token(program: Program) -> Any:
 
 
 def handed_in(program: Program) -> Any:
-    """An object of the user's belongs to the parent; a function that makes it serves both."""
+    """Use an object of the user's, which belongs to the parent, and a function that makes one for each process."""
     http_client = httpx.AsyncClient(verify=program.trust)
     given: dict[str, dict[str, Any]] = {
         "http_client": {"http_client": http_client},
@@ -319,7 +320,8 @@ def handed_in(program: Program) -> Any:
 
 
 def closed(program: Program) -> Any:
-    """A closed client is closed in a child, and a client closed in a child still works in the parent."""
+    """Close a client before the fork and use it in the child. Close another one in the child and use it in the
+    parent."""
     norce, other = program.norce, program.client()
 
     def child() -> Any:
@@ -345,7 +347,8 @@ def closed(program: Program) -> Any:
 
 
 def job(program: Program) -> Any:
-    """A running job belongs to the parent: the child can't use it, and leaves the journal and its lock alone."""
+    """Fork during a job, which belongs to the parent. The child can't use it, and leaves the journal and its lock
+    alone."""
     norce = program.norce
     found: dict[str, Any] = {}
     path = program.folder / f"{os.getpid()}.journal"
@@ -377,7 +380,7 @@ def job(program: Program) -> Any:
             ready, go = os.pipe()
 
             def waits() -> Any:
-                # Lives on after the job, with what it inherited.
+                # This child outlives the job, with what it inherited.
                 os.close(go)
                 os.read(ready, 1)
                 return []

@@ -1,4 +1,4 @@
-"""Building a client: its address, and arguments that are refused before anything is opened."""
+"""Making a client: its address, and arguments that are refused before anything is opened."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ GIVEN: dict[str, Any] = {
     ],
 )
 def test_its_address(changes: dict[str, Any], address: str) -> None:
-    """Outside any event loop; nothing is opened."""
+    """A client can be made outside any event loop, and then has no engine yet."""
     client = NorceOrderClient(**{**GIVEN, **changes})
     assert client.base_url == address
     assert client.engine == "auto"
@@ -75,7 +75,7 @@ def test_its_address(changes: dict[str, Any], address: str) -> None:
     ],
 )
 def test_wrong_arguments_are_refused(changes: dict[str, Any], complaint: str | None) -> None:
-    """Each with an error of our own, also a ValueError, that names the right form and shows no token."""
+    """Each error is our own and also a ValueError. It names the right form and shows no token."""
     if complaint is None:
         assert NorceOrderClient(**{**GIVEN, **changes}).merchant == "acme"
         return
@@ -90,18 +90,18 @@ def test_wrong_arguments_are_refused(changes: dict[str, Any], complaint: str | N
     [{"max_attempts": 0}, {"deadline": -1.0}, {"read_timeout": float("nan")}, {"max_delay": float("inf")}],
 )
 def test_impossible_numbers_are_refused(options: Any) -> None:
-    """At construction, by name."""
+    """The error comes when the client is made, and names the option."""
     with pytest.raises(ConfigurationError, match=next(iter(options))):
         NorceOrderClient(**GIVEN, options=CallOptions(**options))
 
 
 def test_the_known_environments() -> None:
-    """In the order in which one goes through them."""
+    """The environments are in the order in which a program goes through them."""
     assert ENVIRONMENTS == ("playground", "stage", "production")
 
 
 def test_no_token_shows() -> None:
-    """Neither in the client's repr nor in that of any of its parts."""
+    """Neither the repr of the client nor that of its parts shows a token."""
     client = NorceOrderClient(**GIVEN, secondary_token="secret-two")
     shown = repr(client) + repr(client.orders) + repr(vars(client)) + repr(client.raw)
     assert "secret" not in shown
@@ -110,7 +110,7 @@ def test_no_token_shows() -> None:
 @pytest.mark.anyio
 @pytest.mark.parametrize("token", ["t0", "Bearer t0", "bearer t0", "Bearer Bearer t0", " t0 "])
 async def test_bearer_is_added_once(token: str) -> None:
-    """With or without it in the argument."""
+    """The header has "Bearer" once, whether the argument has it or not."""
     seen: list[str] = []
 
     def reply(request: httpx.Request) -> httpx.Response:

@@ -1,4 +1,4 @@
-"""Objects that a process has once, when several threads ask for one at first."""
+"""Objects of which a process has one, when several threads ask for the first one at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One client in a process and in its forked child: gunicorn's preload, multiprocessing with fork."""
+"""One client in a process and in its forked child, as with gunicorn's preload or multiprocessing with fork."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no for
 
 
 class _Service(BaseHTTPRequestHandler):
-    """Answers each order with its id; slow ones when the test says so."""
+    """Answers each order with its id, and slow ones when the test releases them."""
 
     protocol_version = "HTTP/1.1"
     lock: ClassVar[Lock] = Lock()
@@ -61,7 +61,7 @@ class _Service(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def service(tmp_path: Path) -> Generator[tuple[str, Path]]:
-    """Over TLS, because a child that closes a connection says goodbye on it."""
+    """Serve over TLS, because a child that closes a connection sends a closing message on it."""
     for events in (_Service.arrived, _Service.release):
         events.clear()
     _Service.slow.clear()
@@ -94,12 +94,12 @@ def test_parent_and_child_get_their_own_answers(service: tuple[str, Path], engin
     assert told["parent"] == dict(zip(parents, parents, strict=True))
     assert told["child_status"] == 0
     assert "Traceback" not in err
-    # Each was requested once: no process wrote into a connection of the other.
+    # Each was requested once, so no process wrote into a connection of the other.
     assert sorted(_Service.seen) == sorted([*children, *parents, "warm", "all-arrived", "release"])
 
 
 def test_children_draw_their_own_jitter() -> None:
-    """A clock made before the fork; otherwise all children would repeat at the same moments."""
+    """Children of one clock draw different waits. Otherwise all of them would repeat at the same moments."""
     clock = SystemClock()
     draws: list[str] = []
     for _ in range(3):

@@ -32,12 +32,12 @@ def put(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> None:
 
 
 def test_the_two_sets_use_every_variable() -> None:
-    """So no variable is left without a test."""
+    """The tests below set every variable, so none is left without a test."""
     assert {*HOSTED, *LOCAL} == set(ENVIRONMENT_VARIABLES.values())
 
 
 def test_a_hosted_service(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Environment, slug and location make the address."""
+    """Environment, slug and location form the address."""
     put(monkeypatch, HOSTED)
     client = NorceOrderClient.from_env()
     assert client.base_url == "https://acme.api-no.stage.norce.tech/checkout/order"
@@ -77,14 +77,14 @@ def test_arguments_override_variables(
 
 @pytest.mark.parametrize("name", ["NORCE_SLUG", "NORCE_MERCHANT", "NORCE_CHANNEL", "NORCE_TOKEN"])
 def test_a_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """The variable and the argument."""
+    """The error names the variable and the argument."""
     put(monkeypatch, {**HOSTED, name: ""})
     with pytest.raises(ConfigurationError, match=f"{name} is not set, and no {name[6:].lower()} was given"):
         NorceOrderClient.from_env()
 
 
 def test_without_a_service_both_ways_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An environment with its slug, or an address."""
+    """The error names both ways: an environment with its slug, or an address."""
     put(monkeypatch, {**LOCAL, "NORCE_BASE_URL": ""})
     with pytest.raises(ConfigurationError, match="set NORCE_ENVIRONMENT and NORCE_SLUG, or NORCE_BASE_URL"):
         NorceOrderClient.from_env()
@@ -101,7 +101,7 @@ def test_without_a_service_both_ways_are_named(monkeypatch: pytest.MonkeyPatch) 
     ],
 )
 def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str, complaint: str) -> None:
-    """The complaint, and the variables that were read; never their values."""
+    """The error has the complaint and the variables that were read, and never their values."""
     put(monkeypatch, {**HOSTED, name: value})
     with pytest.raises(ConfigurationError, match=complaint) as caught:
         NorceOrderClient.from_env()
@@ -117,7 +117,7 @@ def test_a_misspelled_argument_is_an_error(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_subclass_makes_its_own_kind(monkeypatch: pytest.MonkeyPatch) -> None:
-    """from_env builds the class it is called on."""
+    """``from_env`` builds the class that it is called on."""
 
     class Ours(NorceOrderClient):
         pass

@@ -1,4 +1,4 @@
-"""Bytes into data and back: the same with orjson and without it."""
+"""Reading and writing JSON gives the same results with orjson and without it."""
 
 # These tests are about JSON data of unknown shape.
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownLambdaType=false
@@ -28,7 +28,7 @@ from norce_order_async._json import UNREADABLE, read_json, write_json
 
 @pytest.fixture(params=["orjson", "standard library"])
 def codec(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """With the fast extra, and without."""
+    """Use the fast extra, or hide it."""
     assert plain.orjson is not None, "the fast extra belongs to what is tested"
     if request.param == "standard library":
         monkeypatch.setattr(plain, "orjson", None)
@@ -36,7 +36,7 @@ def codec(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> st
 
 
 def shown(value: Any) -> str:
-    """The value, with 1, 1.0 and True kept apart."""
+    """Return the value's repr, which keeps 1, 1.0 and True apart."""
     return repr(value)
 
 
@@ -84,7 +84,8 @@ class Thing:
     ],
 )  # fmt: skip
 def test_reading(body: bytes, value: Any) -> None:
-    """Numbers of any length, null for NaN, the last of two members with one name, and any encoding of Unicode."""
+    """Numbers of any length are read, NaN as null, the last of two members with one name, and any encoding of
+    Unicode."""
     read = read_json(body)
     if value is None:
         assert read == json.loads(body)
@@ -102,7 +103,7 @@ def test_reading(body: bytes, value: Any) -> None:
     ids=lambda body: repr(body[:12]),
 )  # fmt: skip
 def test_invalid_json_is_a_value_of_its_own(body: bytes) -> None:
-    """Whatever the body; nothing raises."""
+    """No body raises."""
     assert read_json(body) is UNREADABLE
 
 
@@ -122,7 +123,7 @@ def test_invalid_json_is_a_value_of_its_own(body: bytes) -> None:
     ],
 )  # fmt: skip
 def test_writing(value: Any, text: str) -> None:
-    """The shortest text, in UTF-8: amounts as Python writes them, words and numbers of enums as their values."""
+    """The text is the shortest, in UTF-8, with amounts as Python writes them and enums as their values."""
     assert write_json(value) == text.encode()
 
 
@@ -144,7 +145,7 @@ def test_writing(value: Any, text: str) -> None:
     ],
 )
 def test_values_that_can_not_be_written(value: Any, error: type[Exception]) -> None:
-    """The same errors in both, and none that holds the body."""
+    """Both raise the same errors, and none shows the body."""
     with pytest.raises(error) as refused:
         write_json(value)
     assert "secret" not in str(refused.value)
@@ -154,7 +155,7 @@ def test_values_that_can_not_be_written(value: Any, error: type[Exception]) -> N
 
 @pytest.mark.usefixtures("codec")
 def test_data_that_holds_itself_is_refused() -> None:
-    """And data with extreme nesting."""
+    """Data that holds itself or is nested extremely deeply is refused."""
     ring: list[Any] = []
     ring.append(ring)
     deep: list[Any] = []
@@ -167,7 +168,7 @@ def test_data_that_holds_itself_is_refused() -> None:
 
 @pytest.mark.usefixtures("codec")
 def test_data_nested_deeper_than_orjson_goes_is_written() -> None:
-    """It stops at 254."""
+    """orjson stops at a depth of 254, and deeper data is written all the same."""
     deep: Any = 1
     for _ in range(300):
         deep = {"a": deep}
@@ -199,7 +200,7 @@ def read_by(codec: object, body: bytes) -> Any:
 @given(value=json_data)
 @settings(deadline=None)
 def test_both_write_the_same_data(value: Any) -> None:
-    """Or both refuse it; the numbers may be spelled differently, and are the same to the last bit."""
+    """Both write the data or both refuse it. Numbers may be spelled differently, but are the same to the last bit."""
     fast, standard = written_by(plain.orjson, value), written_by(None, value)
     assert (fast == "refused") == (standard == "refused")
     if fast != "refused":
@@ -209,14 +210,14 @@ def test_both_write_the_same_data(value: Any) -> None:
 @given(body=st.binary() | json_data.map(lambda value: json.dumps(value).encode()))
 @settings(deadline=None)
 def test_both_read_the_same_data(body: bytes) -> None:
-    """From any bytes."""
+    """Both read the same data from any bytes."""
     assert shown(read_by(plain.orjson, body)) == shown(read_by(None, body))
 
 
 @given(digits=st.from_regex(rb"\A-?[1-9][0-9]{15,30}\Z"), before=st.integers(0, 9))
 @settings(deadline=None)
 def test_no_digit_of_a_long_number_is_lost(digits: bytes, before: int) -> None:
-    """Anywhere in the body."""
+    """A long number keeps all its digits wherever it is in the body."""
     body = b'{"a":"' + b"x" * before + b'","b":[' + digits + b"]}"
     assert read_by(plain.orjson, body)["b"] == [int(digits)]
 
@@ -224,7 +225,7 @@ def test_no_digit_of_a_long_number_is_lost(digits: bytes, before: int) -> None:
 @given(amount=st.floats(allow_nan=False, allow_infinity=False))
 @settings(deadline=None)
 def test_an_amount_survives_to_the_last_bit(amount: float) -> None:
-    """Model to bytes to model."""
+    """An amount that goes from a model to bytes and back is the same to the last bit."""
     sent = written_by(plain.orjson, OrderData.from_dict({"total": {"includingVat": amount}}).to_dict())
     read = OrderData.from_dict(read_by(plain.orjson, sent))
     assert read.total is not None

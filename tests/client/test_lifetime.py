@@ -23,14 +23,14 @@ def built_outside(sandbox: Sandbox) -> NorceOrderClient:
 
 
 async def test_built_outside_a_loop(built_outside: NorceOrderClient) -> None:
-    """It belongs to the loop of its first call."""
+    """A client that was made outside a loop belongs to the loop of its first call."""
     page = await built_outside.orders.list()
     assert page.pagination is not None
     await built_outside.aclose()
 
 
 async def test_without_async_with(sandbox: Sandbox) -> None:
-    """aclose is all it needs, and a second call of it does no harm."""
+    """``aclose`` is all that a client needs, and a second call of it does no harm."""
     norce = client_of(sandbox)
     await norce.orders.list()
     await norce.aclose()
@@ -38,7 +38,7 @@ async def test_without_async_with(sandbox: Sandbox) -> None:
 
 
 async def test_a_call_after_closing_is_not_sent(sandbox: Sandbox) -> None:
-    """The error says so, and nothing reaches the service."""
+    """The error says that the client is closed, and nothing reaches the service."""
     async with client_of(sandbox) as norce:
         assert isinstance(norce, NorceOrderClient)
         order = norce.orders("oAbCdEfG")
@@ -51,7 +51,7 @@ async def test_a_call_after_closing_is_not_sent(sandbox: Sandbox) -> None:
 
 
 async def test_closed_from_another_task(sandbox: Sandbox) -> None:
-    """As fixtures and frameworks do."""
+    """A client may be closed in another task than the one that used it, as fixtures and frameworks do."""
     norce = client_of(sandbox)
 
     async def use() -> None:
@@ -65,14 +65,14 @@ async def test_closed_from_another_task(sandbox: Sandbox) -> None:
 
 
 async def test_an_error_inside_is_raised_as_it_is(sandbox: Sandbox) -> None:
-    """Closing does not hide it."""
+    """Closing does not hide an error inside the block."""
     with pytest.raises(KeyError, match="ours"):
         async with client_of(sandbox):
             raise KeyError("ours")
 
 
 async def test_a_client_of_the_user_is_left_open() -> None:
-    """In process over ASGI, without a socket; its owner closes it."""
+    """The user's client, here in process over ASGI, stays open, because its owner closes it."""
     sandbox = Sandbox()
     async with httpx.AsyncClient(transport=httpx.ASGITransport(sandbox.app)) as http_client:
         async with NorceOrderClient(

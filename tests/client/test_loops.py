@@ -42,7 +42,7 @@ def on_asyncio(work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
 RUNS: dict[str, Run] = {"asyncio": on_asyncio, "trio": trio.run}
 
 
-# httpx2, which is the same code of ours, is what "auto" chooses on trio.
+# "auto" chooses httpx2 on trio, for which our code is the same as for httpx.
 @pytest.fixture(params=["auto", "httpx", pytest.param("httpx2", marks=pytest.mark.soak)])
 def engine(request: pytest.FixtureRequest) -> EngineName:
     name: EngineName = request.param
@@ -51,7 +51,7 @@ def engine(request: pytest.FixtureRequest) -> EngineName:
 
 @pytest.fixture
 def norce(sandbox: Sandbox, engine: EngineName) -> NorceOrderClient:
-    """A client made where no loop runs, as a module does."""
+    """Make a client where no loop runs, as a module does."""
     return client_of(sandbox, engine=engine)
 
 
@@ -67,7 +67,7 @@ def client_of(sandbox: Sandbox, **arguments: Any) -> NorceOrderClient:
 
 @contextmanager
 def other_loop(kind: str = "asyncio") -> Generator[Callable[[Callable[[], Awaitable[Any]]], Any]]:
-    """A loop that runs in a thread of its own; yields a function that runs something there and returns the result."""
+    """Run a loop in a thread of its own, and yield a function that runs something there and returns the result."""
     with anyio.from_thread.start_blocking_portal(kind) as portal:
 
         async def awaited(work: Callable[[], Awaitable[Any]]) -> Any:
@@ -77,7 +77,7 @@ def other_loop(kind: str = "asyncio") -> Generator[Callable[[Callable[[], Awaita
 
 
 def refused(error: BaseException) -> tuple[str | None, bool, int]:
-    """The facts about a call that was rejected before it was sent."""
+    """Return the facts about a call that was rejected before it was sent."""
     assert isinstance(error, NotSentError), repr(error)
     return error.gave_up, error.may_call_again, len(error.attempts)
 
@@ -90,7 +90,8 @@ WRONG_LOOP = ("wrong-loop", False, 0)
 
 @pytest.mark.parametrize("loops", [["asyncio"] * 3, ["trio"] * 3, ["asyncio", "trio", "asyncio"]], ids="-".join)
 def test_a_client_works_on_one_loop_after_another(norce: NorceOrderClient, sandbox: Sandbox, loops: list[str]) -> None:
-    """Each call is made once and answered, also with a scope's own limiter, and nothing is left for a warning."""
+    """Each call is made once and answered, also with a scope's own limiter, and nothing is left that would cause a
+    warning."""
     scope = norce.scoped(channel="no", max_in_flight=1)
     for number, loop in enumerate(loops):
 
@@ -118,7 +119,7 @@ async def _discard(call: Callable[[], Awaitable[object]]) -> None:
 
 
 def test_the_engine_is_chosen_again(sandbox: Sandbox) -> None:
-    """Also in each request."""
+    """Each loop gets its engine again, and each request's User-Agent names it."""
     norce = client_of(sandbox)
 
     async def work() -> str:
@@ -131,18 +132,18 @@ def test_the_engine_is_chosen_again(sandbox: Sandbox) -> None:
 
 
 def test_a_loop_that_is_only_closed_has_ended_too(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """As with new_event_loop and close, without any other shutdown."""
+    """A loop counts as ended after ``close``, without any other shutdown."""
     for _ in range(2):
         loop = asyncio.new_event_loop()
         loop.run_until_complete(norce.orders.list())
-        # Connections that are left open there are the business of their owner, not of the next loop.
+        # Connections that were left open there concern their owner and not the next loop.
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
     assert len(sandbox.requests) == 2
 
 
 def test_calls_cut_off_by_the_end_of_their_loop_block_nothing(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """Permits that were taken, and callers in the queue, stay behind with the loop."""
+    """Taken permits and queued callers stay behind with their loop."""
     slow = norce.scoped(max_in_flight=1)
 
     async def leave_in_the_middle() -> None:
@@ -161,7 +162,7 @@ def test_calls_cut_off_by_the_end_of_their_loop_block_nothing(norce: NorceOrderC
 
 
 def test_the_token_survives_a_loop_and_a_refresh_does_not_hang_on_one(engine: EngineName) -> None:
-    """An OAuth token is fetched through the client's new home; an earlier one stays."""
+    """A token survives its loop. A fetch that was cut off is made again on the next loop."""
     with token_service() as service:
         norce = NorceOrderClient(
             base_url=service.base_url,
@@ -189,7 +190,7 @@ def test_the_token_survives_a_loop_and_a_refresh_does_not_hang_on_one(engine: En
 
 
 def test_a_pause_holds_on_the_next_loop_too() -> None:
-    """The service asked for it, whatever the loop."""
+    """The service asked for the pause, so it holds on whatever loop."""
     made: list[ScriptedEngine] = []
     stand_ = stand([])
     clock = stand_.clock
@@ -218,7 +219,7 @@ def test_a_pause_holds_on_the_next_loop_too() -> None:
 
 
 def test_an_object_of_the_user_can_not_be_made_again(sandbox: Sandbox) -> None:
-    """The error names what to pass instead."""
+    """On a second loop the user's object is refused, and the error names what to pass instead."""
     http_client = httpx.AsyncClient(verify=NO_TLS)
     engine = HttpxEngine(transport=httpx.AsyncHTTPTransport(verify=NO_TLS))
     handed_in: list[tuple[str, httpx.AsyncClient | Engine]] = [("http_client", http_client), ("engine", engine)]
@@ -240,7 +241,7 @@ def test_an_object_of_the_user_can_not_be_made_again(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("how", ["engine", "http_client"])
 def test_a_function_that_makes_it_is_called_for_each_home(sandbox: Sandbox, how: str) -> None:
-    """The result is closed with its loop, or with the client."""
+    """The function is called for each loop, and its result is closed with that loop or with the client."""
     made: list[httpx.AsyncClient] = []
 
     def make_client() -> httpx.AsyncClient:
@@ -269,7 +270,7 @@ def test_a_function_that_makes_it_is_called_for_each_home(sandbox: Sandbox, how:
 
 
 def test_a_function_that_fails_is_reported(sandbox: Sandbox) -> None:
-    """With its own error as the cause."""
+    """The error has the function's own error as its cause."""
 
     def make() -> Engine:
         raise OSError("no")
@@ -288,7 +289,7 @@ def test_a_function_that_fails_is_reported(sandbox: Sandbox) -> None:
 def test_a_running_loop_elsewhere_keeps_the_client(
     norce: NorceOrderClient, sandbox: Sandbox, elsewhere: str, kind: str
 ) -> None:
-    """Nothing is sent from the second one, the error has the reason, and the first one continues."""
+    """The second loop sends nothing, the error has the reason, and the first loop continues."""
     with other_loop(elsewhere) as run_there:
         order = run_there(functools.partial(norce.orders.create, **NEW))
         sandbox.requests.clear()
@@ -315,7 +316,7 @@ def test_a_running_loop_elsewhere_keeps_the_client(
 
 
 def test_two_threads_at_once_are_told_apart(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """The first one has the client; every call of the other one is rejected, and none is lost."""
+    """The first thread has the client. Every call of the other one is rejected, and none is lost."""
     outcomes: list[str | None] = []
     ready = threading.Barrier(2)
     done = threading.Barrier(2)
@@ -344,7 +345,7 @@ def test_two_threads_at_once_are_told_apart(norce: NorceOrderClient, sandbox: Sa
 
 
 def test_a_loop_that_pauses_keeps_the_client(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """It may run again, and then has its connections back."""
+    """A paused loop may run again, and then has its connections back."""
     loop = asyncio.new_event_loop()
     try:
         loop.run_until_complete(norce.orders.list())
@@ -363,7 +364,7 @@ def test_a_loop_that_pauses_keeps_the_client(norce: NorceOrderClient, sandbox: S
 
 
 def test_trio_inside_asyncio_is_another_loop(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """In trio's guest mode both run in one thread."""
+    """In trio's guest mode both loops run in one thread, and the client still tells them apart."""
 
     async def host() -> None:
         await norce.orders.list()
@@ -387,7 +388,7 @@ def test_trio_inside_asyncio_is_another_loop(norce: NorceOrderClient, sandbox: S
 
 
 def test_an_iteration_stays_on_its_loop(norce: NorceOrderClient, sandbox: Sandbox) -> None:
-    """It is refused on the next one, even if orders were fetched already; a new one works."""
+    """An iteration is refused on the next loop, even if orders were fetched already. A new one works."""
 
     async def fill() -> None:
         for _ in range(3):
@@ -418,7 +419,7 @@ def test_an_iteration_stays_on_its_loop(norce: NorceOrderClient, sandbox: Sandbo
 def test_a_job_is_not_begun_on_a_second_running_loop(
     norce: NorceOrderClient, sandbox: Sandbox, kind: str, tmp_path: Any
 ) -> None:
-    """It is refused before its journal is made."""
+    """The job is refused before its journal is made."""
     path = tmp_path / "job.journal"
     with other_loop() as run_there:
         order = run_there(functools.partial(norce.orders.create, **NEW))
@@ -437,7 +438,7 @@ def test_a_job_is_not_begun_on_a_second_running_loop(
 
 
 def test_a_job_whose_action_uses_a_client_of_another_loop_ends(sandbox: Sandbox) -> None:
-    """An item that goes back would go back for ever."""
+    """The job ends with the error, because an item that is put back would be put back for ever."""
     theirs, ours = client_of(sandbox), client_of(sandbox)
 
     async def job() -> list[str]:
@@ -448,7 +449,7 @@ def test_a_job_whose_action_uses_a_client_of_another_loop_ends(sandbox: Sandbox)
 
         async def collect(job: Job) -> None:
             async for outcome in job.run([f"o{number}" for number in range(50)], look):
-                verdicts.append(outcome.verdict)  # noqa: PERF401 - those before the error count too
+                verdicts.append(outcome.verdict)  # noqa: PERF401 - outcomes before the error count too
 
         async with ours, ours.bulk(load=Fixed(in_flight=1)) as job:
             with pytest.raises(NotSentError) as caught:
@@ -464,7 +465,7 @@ def test_a_job_whose_action_uses_a_client_of_another_loop_ends(sandbox: Sandbox)
 
 
 def test_a_job_does_not_continue_on_another_loop(norce: NorceOrderClient, sandbox: Sandbox, tmp_path: Any) -> None:
-    """Its journal can be closed there, and the next run of it finds everything."""
+    """The job can be left on another loop, and the next run of its journal finds the rest."""
     path = tmp_path / "job.journal"
     job = norce.bulk(path, load=Fixed(in_flight=1))
     runs: list[Any] = []
@@ -499,7 +500,7 @@ def test_a_job_does_not_continue_on_another_loop(norce: NorceOrderClient, sandbo
 @pytest.mark.parametrize("first", ["asyncio", "trio"])
 @pytest.mark.parametrize("second", ["asyncio", "trio"])
 def test_closing_after_its_loop_is_over(norce: NorceOrderClient, sandbox: Sandbox, first: str, second: str) -> None:
-    """It closes without a log line, twice too, and later calls report that it is closed."""
+    """The client can be closed on another loop, and twice. Later calls report that it is closed."""
     RUNS[first](norce.orders.list)
     RUNS[second](norce.aclose)
     RUNS[first](norce.aclose)
@@ -516,7 +517,7 @@ def test_closing_after_its_loop_is_over(norce: NorceOrderClient, sandbox: Sandbo
 def test_closing_from_another_running_loop(
     norce: NorceOrderClient, sandbox: Sandbox, elsewhere: str, kind: str
 ) -> None:
-    """The loop of the client closes it, and has done so when the call returns."""
+    """The client's own loop closes it, and has done so when ``aclose`` returns."""
     with other_loop(elsewhere) as run_there:
         run_there(norce.orders.list)
         RUNS[kind](norce.aclose)
@@ -528,7 +529,7 @@ def test_closing_from_another_running_loop(
 
 
 def test_connections_are_closed_when_their_loop_ends(sandbox: Sandbox, engine: EngineName) -> None:
-    """No client has to be closed for that, so forty loops leave no socket behind."""
+    """No client has to be closed for this, so forty loops leave no socket behind."""
     norce = client_of(sandbox, engine=engine)
 
     async def work() -> None:

@@ -1,4 +1,4 @@
-"""Money in decimals: compared with a computation of its own and with the service's exact-sum rule."""
+"""Money in decimals, compared with a separate computation and with the service's exact sums."""
 
 from __future__ import annotations
 
@@ -44,18 +44,18 @@ def both(including: str, excluding: str) -> Money:
     ],
 )
 def test_an_amount_is_the_number_as_written(amount: Any, meant: str, in_cents: str) -> None:
-    """A float means its shortest text; that is rounded half up, not the binary number."""
+    """A float stands for its shortest text, and that text is rounded half up and not the binary number."""
     assert money.exact(amount) == Decimal(meant)
     assert str(money.rounded(amount)) == in_cents
 
 
 def test_a_decimal_has_two_places_or_more_if_they_were_sent() -> None:
-    """Nothing of a payment's amount is rounded away."""
+    """No digit of a payment's amount is rounded away."""
     assert [str(money.decimal(each)) for each in (125, 0.1, 10.005)] == ["125.00", "0.10", "10.005"]
 
 
 def test_numbers_of_other_packages_are_floats_too() -> None:
-    """Whatever their repr."""
+    """A subclass of float counts as its number, whatever its repr is."""
 
     class Number(float):
         def __repr__(self) -> str:
@@ -66,7 +66,6 @@ def test_numbers_of_other_packages_are_floats_too() -> None:
 
 @pytest.mark.parametrize("amount", [float("nan"), float("inf"), Decimal("-Infinity")])
 def test_invalid_amounts_are_refused(amount: Any) -> None:
-    """By name."""
     with pytest.raises(InvalidRequestError, match="finite number"):
         money.exact(amount)
 
@@ -87,12 +86,13 @@ def test_invalid_amounts_are_refused(amount: Any) -> None:
     ],
 )
 def test_vat(made: Money, expected: Money) -> None:
-    """including = excluding * (1 + rate), each side rounded half up on its own."""
+    """The price including VAT is the price excluding it times (1 + rate), and each side is rounded half up on its
+    own."""
     assert made == expected
 
 
 def test_a_price_there_and_back() -> None:
-    """From the API's model and back nothing is lost; half a price is refused."""
+    """A price survives the way to the API's model and back. Half a price gives None."""
     price = both("125.10", "100.08")
     assert money.money(price.price()) == price
     assert price.vat == Decimal("25.02")
@@ -104,7 +104,7 @@ def test_a_price_there_and_back() -> None:
 
 @pytest.mark.parametrize("rate", [25, 1, -0.01])
 def test_a_rate_is_a_fraction(rate: float) -> None:
-    """25 would make the price a twenty-sixth."""
+    """A rate of 25 would make the price a twenty-sixth."""
     with pytest.raises(InvalidRequestError, match=r"0\.25 stands for 25 %"):
         money.from_including(100, rate)
 
@@ -115,7 +115,7 @@ def test_a_rate_is_a_fraction(rate: float) -> None:
     st.sampled_from([0, 0.06, 0.12, 0.25]),
 )
 def test_any_number_of_lines_adds_up(amounts: list[Decimal], rate: float) -> None:
-    """Through the API's floats and back the sum is the sum."""
+    """The sum is exact after the way through the API's floats."""
     lines = [Item(total=money.from_including(amount, rate).price()) for amount in amounts]
     assert money.total_of(lines).including_vat == sum(amounts, Decimal(0))
 
@@ -165,7 +165,7 @@ async def against_the_service(count: int, seed: int) -> None:
 @pytest.mark.anyio
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_random_carts_against_the_service() -> None:
-    """The first 100 of them: validated and completed. How amounts add up is the same on each loop."""
+    """The first 100 carts are validated and completed by the service. Amounts add up alike on each loop."""
     await against_the_service(100, seed=4)
 
 
@@ -173,13 +173,12 @@ async def test_random_carts_against_the_service() -> None:
 @pytest.mark.anyio
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_10000_random_carts_against_the_service() -> None:
-    """All of them."""
     await against_the_service(CARTS, seed=4)
 
 
 @pytest.mark.anyio
 async def test_an_overpaid_order(norce: NorceOrderClient) -> None:
-    """An order whose payments exceed its total: nothing is created, and the text says by how much."""
+    """If the payments exceed the total, no payment is created and the error says by how much."""
     order = await norce.orders.create(CONTEXT, cart={"items": [{"sku": "T1", "total": {"includingVat": 10.0}}]})
     await order.payments.create({"amount": 12.5})
     with pytest.raises(InvalidRequestError, match=r"cover 2\.50 more than its total"):
@@ -190,7 +189,7 @@ async def test_an_overpaid_order(norce: NorceOrderClient) -> None:
 
 @pytest.mark.anyio
 async def test_a_payment_argument_is_not_changed(norce: NorceOrderClient) -> None:
-    """Its amount is set on a copy."""
+    """The amount is set on a copy of the payment."""
     order = await norce.orders.create(CONTEXT, cart={"items": [{"sku": "T1", "total": {"includingVat": 10.0}}]})
     payment = Payment(name="Invoice", reference="inv-1")
     created = await order.payments.create_for_outstanding(payment)

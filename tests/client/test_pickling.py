@@ -47,20 +47,20 @@ KEPT: dict[str, Callable[[], object]] = {
 @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
 @pytest.mark.parametrize("make", KEPT.values(), ids=KEPT)
 def test_it_stays_in_its_process(make: Callable[[], object], protocol: int) -> None:
-    """A TypeError that names what to send; the token is in neither text nor pickle."""
+    """The TypeError names what to send instead, and does not show the token."""
     with pytest.raises(TypeError, match=r"can't be pickled, .* make a client in the other process") as caught:
         pickle.dumps(make(), protocol)
     assert SECRET not in str(caught.value)
 
 
 def test_an_account_can_be_copied() -> None:
-    """Settings are copied whole, within one process."""
+    """Copies within one process share the account, because settings are copied whole."""
     given = account()
     assert copy.deepcopy({"token": given})["token"] is given
     assert copy.copy(given) is given
 
 
 def test_objects_without_secrets_can_be_pickled() -> None:
-    """Ids, settings and actions."""
+    """An action can be pickled."""
     action = pickle.loads(pickle.dumps(actions.transition("completed")))
     assert (action.name, action.parameters) == ("transition", {"to": "completed"})

@@ -17,12 +17,12 @@ pytestmark = pytest.mark.anyio
 
 
 async def rotating() -> str:
-    """A token function; the sandbox's token, with the prefix."""
+    """Return the sandbox's token with its prefix, as a token function."""
     return "Bearer sandbox-token"
 
 
 class Vault:
-    """A provider of a user's own, which returns the token without prefix."""
+    """A user's own provider, which returns the token without its prefix."""
 
     async def token(self) -> str:
         return "sandbox-token"
@@ -37,7 +37,7 @@ class Vault:
     ids=["bare", "prefix", "function", "provider"],
 )
 async def test_the_generated_functions_work_with_it(sandbox: Sandbox, token: Any) -> None:
-    """Address, token and User-Agent are the client's; merchant and channel are arguments."""
+    """Address, token and User-Agent are the client's. Merchant and channel are arguments."""
     norce = NorceOrderClient(base_url=sandbox.base_url, merchant="acme", channel="se", token=token)
     raw = norce.raw
     assert isinstance(raw, Client)
@@ -59,7 +59,7 @@ async def test_the_generated_functions_work_with_it(sandbox: Sandbox, token: Any
 
 
 async def test_no_cookie_is_kept() -> None:
-    """A cookie of one merchant would go to the next."""
+    """A cookie of one merchant would be sent for the next one."""
     norce = NorceOrderClient(base_url="http://127.0.0.1:1", merchant="m1", channel="se", token="t")
     with FaultServer() as server:
         async with norce.raw as raw:
@@ -72,7 +72,7 @@ async def test_no_cookie_is_kept() -> None:
 
 
 async def test_it_does_not_retry(sandbox: Sandbox) -> None:
-    """The pipeline is not involved: a refused token is one request and an answer."""
+    """The pipeline is not involved, so a refused token is one request and an answer."""
     norce = NorceOrderClient(base_url=sandbox.base_url, merchant="a", channel="b", token="wrong", secondary_token="two")
     async with norce.raw as raw:
         answer = await get_checkout_orders.asyncio_detailed(client=raw, x_merchant="a", x_channel="b")
@@ -81,7 +81,7 @@ async def test_it_does_not_retry(sandbox: Sandbox) -> None:
 
 
 async def test_a_token_function_that_fails_is_reported(sandbox: Sandbox) -> None:
-    """As the package's own error, and nothing is sent."""
+    """The error is the package's own, and nothing is sent."""
 
     async def broken() -> str:
         raise OSError("vault")
@@ -94,7 +94,7 @@ async def test_a_token_function_that_fails_is_reported(sandbox: Sandbox) -> None
 
 
 async def test_the_blocking_functions_report_why_they_do_not_work(sandbox: Sandbox) -> None:
-    """A token may have to be awaited, so they would go out without one."""
+    """A token may have to be awaited, so the blocking functions would send without one."""
     norce = NorceOrderClient(base_url=sandbox.base_url, merchant="a", channel="b", token="t")
     with norce.raw as raw, pytest.raises(RuntimeError, match="use the asyncio functions"):
         get_checkout_orders.sync(client=raw, x_merchant="a", x_channel="b")

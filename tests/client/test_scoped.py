@@ -1,4 +1,4 @@
-"""Scopes and call options: what is sent, and what stays as it was."""
+"""Scopes and call options: what is sent, and what stays unchanged."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WATCHED = ("x-merchant", "x-channel", "x-adapterid", "x-shop", "x-flag")
 
 
 async def sent(service: Stand, scope: Scope, options: CallOptions | None = None) -> dict[str, str]:
-    """The headers of a call that a test may have changed."""
+    """Return those headers of a call that a test may have changed."""
     await scope.orders.get("o1", options=options)
     headers = service.engine.requests[-1].headers
     return {name: headers[name] for name in WATCHED if name in headers}
@@ -28,7 +28,7 @@ def service(**arguments: Any) -> Stand:
 
 
 async def test_a_scope_changes_its_arguments_only() -> None:
-    """Merchant, channel, adapter and headers; the client stays as it was."""
+    """A scope changes merchant, channel, adapter and headers, and the client stays unchanged."""
     on = service(adapter_id="erp", headers={"X-Shop": "1"})
     base = {"x-merchant": "acme", "x-channel": "se", "x-adapterid": "erp", "x-shop": "1"}
     assert await sent(on, on.client) == base
@@ -45,7 +45,7 @@ async def test_a_scope_changes_its_arguments_only() -> None:
 
 
 async def test_omit_leaves_out() -> None:
-    """An adapter id and a header, for a scope and for one call."""
+    """OMIT leaves out the adapter id and a header, for a scope and for one call."""
     on = service(adapter_id="erp", headers={"x-shop": "1"})
     bare = on.client.scoped(adapter_id=OMIT, headers={"X-SHOP": OMIT})
     assert await sent(on, bare) == {"x-merchant": "acme", "x-channel": "se"}
@@ -56,7 +56,7 @@ async def test_omit_leaves_out() -> None:
 
 
 async def test_the_innermost_wins() -> None:
-    """Client, scope of a scope, call."""
+    """A call's header wins over that of its scope, and an inner scope's over the outer scope's and the client's."""
     on = service(options=CallOptions(adapter_id="a", headers={"x-shop": "client"}))
     inner = on.client.scoped(headers={"x-shop": "outer"}).scoped(options=CallOptions(headers={"x-shop": "inner"}))
     assert await sent(on, inner) == {"x-merchant": "acme", "x-channel": "se", "x-adapterid": "a", "x-shop": "inner"}
@@ -64,7 +64,7 @@ async def test_the_innermost_wins() -> None:
 
 
 async def test_attempts_of_a_scope_and_of_a_call() -> None:
-    """A scope's attempts hold for its calls, and one call's for itself."""
+    """A scope's attempts hold for its calls, and a call's own attempts hold for that call."""
     on = stand(lambda request: answer(500))
     once = on.client.scoped(options=CallOptions(max_attempts=1))
     for scope, options, attempts in (
@@ -81,7 +81,7 @@ async def test_attempts_of_a_scope_and_of_a_call() -> None:
 
 
 async def test_the_correlation_id_of_a_call() -> None:
-    """A caller's own is sent as it is; otherwise a new one is made; one from a scope's headers stays."""
+    """A given id is sent as it is, and so is one from a scope's headers. Otherwise each call gets a new one."""
     on = service()
     await on.client.orders.get("o1", options=CallOptions(correlation_id="ours-1"))
     await on.client.orders.get("o1")
@@ -94,7 +94,7 @@ async def test_the_correlation_id_of_a_call() -> None:
 
 
 async def test_a_handle_keeps_the_scope_it_came_from() -> None:
-    """Writes go where the order was read."""
+    """A write goes to the channel that the order was read from."""
     on = service()
     order = await on.client.scoped(channel="no").orders.get("o1")
     await order.set_reference("r")
@@ -117,14 +117,13 @@ def test_a_scope_shares_the_clients_parts() -> None:
     [{"merchant": ""}, {"channel": "\t"}, {"adapter_id": ""}, {"headers": {"x-a": "\r\n"}}, {"headers": {"Host": "a"}}],
 )
 def test_a_scope_checks_like_the_client(changes: Any) -> None:
-    """And so do the options of a call."""
     with pytest.raises(ConfigurationError):
         service().client.scoped(**changes)
 
 
 @pytest.mark.parametrize("name", [each.name for each in fields(CallOptions)])
 def test_none_means_no_limit_and_nothing_else(name: str) -> None:
-    """Options without a limit refuse it, whatever they are about."""
+    """Only ``deadline`` and ``queue_timeout`` accept None."""
     given: Any = {name: None}
     if name in ("deadline", "queue_timeout"):
         assert getattr(CallOptions(**given), name) is None
@@ -134,7 +133,7 @@ def test_none_means_no_limit_and_nothing_else(name: str) -> None:
 
 
 async def test_options_of_a_call_are_checked_before_sending() -> None:
-    """A line break can't become a header."""
+    """A line break can't become a header, and nothing is sent."""
     on = service()
     for options in (
         CallOptions(headers={"x-a": "b\nc"}),

@@ -1,7 +1,7 @@
-"""A client that was used, or made, before a fork: the child works, and the parent is not affected.
+"""A client is used or made before a fork. The child can use it, and the parent is not affected.
 
-The programs are in :mod:`.forking`. The service is in this process, over TLS; it holds back the answers to slow
-requests until it is told to give them, so that nothing here depends on time.
+The programs are in :mod:`.forking`. The service is in this process, over TLS. It holds back the answers to slow
+requests until it is told to give them, so that no test depends on time.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Service:
-    """Answers each order with its own id; ids with ``slow`` when the test says so."""
+    """A service that answers each order with its own id. Ids with ``slow`` wait until the test releases them."""
 
     def __init__(self, folder: Path) -> None:
         authority = trustme.CA()
@@ -83,7 +83,7 @@ class Service:
             request_queue_size = 100
 
             def handle_error(self, request: Any, client_address: Any) -> None:
-                """A connection that its client dropped."""
+                """Ignore that a client dropped its connection."""
 
         self._server = Server(("127.0.0.1", 0), Handler)
         context = server_context(authority, "127.0.0.1")
@@ -137,9 +137,9 @@ def wire(request: pytest.FixtureRequest) -> tuple[str, str]:
 
 
 def run(scenario: str, service: Service, wire: tuple[str, str]) -> Any:
-    """The result of a program. No output on stderr is overlooked: it has no warnings and no tracebacks."""
+    """Return the result of a program, after checking that it wrote no warning and no traceback to stderr."""
     arguments = [scenario, *wire, service.address, str(service.certificate)]
-    # Since 3.12 Python warns of forks in a process with threads, which these programs test.
+    # Python 3.12 and later warns of forks in a process with threads, which these programs test.
     program = module("tests.client.forking", "default").replace(
         "runpy.run_module", "warnings.simplefilter('ignore', DeprecationWarning); runpy.run_module"
     )
@@ -154,7 +154,7 @@ WRONG_LOOP = ["NotSentError", "wrong-loop", False]
 
 
 def test_requests_in_flight_are_answered_in_the_parent(service: Service, wire: tuple[str, str]) -> None:
-    """Each with its own order, over the same connections, while children call, collect and end."""
+    """Each request gets its own order over the same connections, while children call, collect garbage and end."""
     found = run("in_flight", service, wire)
     assert found["parent"] == found["after"] == SLOW
     assert found["children"] == [["child-1", "child-2", "child-3", "child-4"], []]
@@ -163,7 +163,7 @@ def test_requests_in_flight_are_answered_in_the_parent(service: Service, wire: t
 
 @pytest.mark.parametrize("engine", ["auto", "httpx"])
 def test_idle_connections_stay_the_parents(service: Service, engine: str) -> None:
-    """The child holds no reference to them: neither a collection there nor its end says goodbye on them."""
+    """The child holds no reference to them, so neither its garbage collection nor its end closes them."""
     found = run("paused", service, ("asyncio", engine))
     assert found["parent"] == found["after"] == [f"order-{number}" for number in range(10)]
     assert found["children"] == [["child-1", "child-2"], [], "forgotten"]
@@ -171,7 +171,7 @@ def test_idle_connections_stay_the_parents(service: Service, engine: str) -> Non
 
 
 def test_a_fork_inside_a_coroutine(service: Service, wire: tuple[str, str]) -> None:
-    """The child can't continue with the parent's loop, and gets an error; on a loop of its own it works."""
+    """The child gets an error on the parent's loop, and works on a loop of its own."""
     found = run("inside", service, wire)
     assert found["parent"] == found["after"] == SLOW
     refused, answers = found["child"]
@@ -182,7 +182,7 @@ def test_a_fork_inside_a_coroutine(service: Service, wire: tuple[str, str]) -> N
 # No send is in flight when these fork, so that what they use of loop and engine is what all of them use.
 @pytest.mark.in_turn("wire", over="module")
 def test_a_client_made_before_the_fork(service: Service, wire: tuple[str, str]) -> None:
-    """It works in each child, and no two of them draw the same waits."""
+    """The client works in each child, and no two children draw the same waits."""
     found = run("unused", service, wire)
     assert found["parent"] == "parent"
     assert [order for order, _ in found["children"]] == ["child"] * 4
@@ -192,7 +192,7 @@ def test_a_client_made_before_the_fork(service: Service, wire: tuple[str, str]) 
 # No send is in flight when these fork, so that what they use of loop and engine is what all of them use.
 @pytest.mark.in_turn("wire", over="module")
 def test_a_pool_of_processes(service: Service, wire: tuple[str, str]) -> None:
-    """A module's client in multiprocessing with fork."""
+    """A module's client works in multiprocessing with fork."""
     found = run("pool", service, wire)
     assert found == {"parent": ["parent", "parent"], "pool": [f"child-{number}" for number in range(12)]}
 
@@ -200,7 +200,7 @@ def test_a_pool_of_processes(service: Service, wire: tuple[str, str]) -> None:
 # No send is in flight when these fork, so that what they use of loop and engine is what all of them use.
 @pytest.mark.in_turn("wire", over="module")
 def test_workers_of_a_preloaded_master(service: Service, wire: tuple[str, str]) -> None:
-    """The master's loop has ended when they fork."""
+    """The client works in workers that fork after the master's loop has ended."""
     assert run("preloaded", service, wire) == [
         [f"worker{worker}-{number}" for number in range(3)] for worker in range(3)
     ]
@@ -209,12 +209,12 @@ def test_workers_of_a_preloaded_master(service: Service, wire: tuple[str, str]) 
 # No send is in flight when these fork, so that what they use of loop and engine is what all of them use.
 @pytest.mark.in_turn("wire", over="module")
 def test_the_token_is_the_childs_too(service: Service, wire: tuple[str, str]) -> None:
-    """Fetched once for both."""
+    """The token is fetched once for parent and child."""
     assert run("token", service, wire) == {"child": "child", "tokens": 1}
 
 
 def test_an_object_of_the_user_is_not_used_in_the_child(service: Service) -> None:
-    """Unless the user gave a function that makes it."""
+    """The child is refused the user's object. If the user gave a function that makes it, the child works."""
     found = run("handed_in", service, ("asyncio", "auto"))
     for name in ("http_client", "engine"):
         refused, parent = found[name]
@@ -227,13 +227,13 @@ def test_an_object_of_the_user_is_not_used_in_the_child(service: Service) -> Non
 # No send is in flight when these fork, so that what they use of loop and engine is what all of them use.
 @pytest.mark.in_turn("wire", over="module")
 def test_closing_in_either(service: Service, wire: tuple[str, str]) -> None:
-    """A closed client is closed in the child; closing in the child closes nothing of the parent's."""
+    """A closed client is closed in the child too. Closing in the child closes nothing of the parent's."""
     closed = ["NotSentError", "closed", False]
     assert run("closed", service, wire) == [[closed, closed], "parent"]
 
 
 def test_a_running_job_is_the_parents(service: Service) -> None:
-    """The child can't use it, but can leave it, and the journal is free as soon as the parent has ended."""
+    """The child can leave the job but not use it, and the journal is free as soon as the parent has ended."""
     found = run("job", service, ("asyncio", "auto"))
     refused, order = found["child"]
     assert (refused[:3], order) == (WRONG_LOOP, "child")

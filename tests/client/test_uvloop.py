@@ -1,4 +1,4 @@
-"""uvloop in place of asyncio's own loop: other loops, and forks."""
+"""uvloop in place of asyncio's own loop, with other loops and forks."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ PROGRAM = Path(__file__).with_name("uvloop_program.py")
 @pytest.mark.parametrize(
     "engine",
     [
-        # httpx and httpx2 are the same code of ours.
+        # Our code is the same for httpx and httpx2.
         pytest.param(name, marks=pytest.mark.soak if name == "httpx2" else ())
         for name in ENGINES
         if "asyncio" in ENGINES[name].loops
     ],
 )
 def test_loops_and_forks(engine: str) -> None:
-    """Each loop gets its ten orders, parent and child theirs, and nothing is made twice."""
+    """Each loop gets its ten orders, and so do parent and child. Nothing is made twice."""
     command = [
         sys.executable,
         "-X",

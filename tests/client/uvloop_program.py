@@ -1,4 +1,5 @@
-"""One client on uvloop: several loops one after the other, asyncio's among them, and a fork with calls in flight.
+"""Uses one client on uvloop: on several loops one after the other, on asyncio's too, and after a fork with calls in
+flight.
 
 Run by ``test_uvloop.py``, with the engine as its argument; prints what it found.
 """
@@ -22,7 +23,7 @@ SLOW = {"rules": [{"operations": "CreateCheckoutOrder", "fault": {"delay": 0.3}}
 
 
 async def made(norce: NorceOrderClient, name: str) -> int:
-    """How many of ten orders that are made at once are the requested ones."""
+    """Return how many of ten orders that are made at once are the requested ones."""
 
     # Development mode would report each step that is slow on a busy machine.
     asyncio.get_running_loop().slow_callback_duration = 3600
@@ -35,12 +36,12 @@ async def made(norce: NorceOrderClient, name: str) -> int:
 
 
 async def while_in_flight(norce: NorceOrderClient) -> tuple[int, int]:
-    """How many orders the parent made that forks with its calls in flight, and how many the child."""
+    """Fork with calls in flight, and return how many orders the parent made and how many the child."""
     calls = asyncio.ensure_future(made(norce, "parent"))
     await asyncio.sleep(0.1)
     child = os.fork()
     if child == 0:
-        # As a program's own fork does it: the parent's loop stays behind.
+        # The child leaves the parent's loop behind, as after a program's own fork.
         asyncio._set_running_loop(None)
         found = uvloop.run(made(norce, "child"))
         gc.collect()

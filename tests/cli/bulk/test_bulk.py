@@ -1,4 +1,5 @@
-"""``norce-order bulk``: from files and filters, for people and for machines, with exit codes for a scheduler."""
+"""``norce-order bulk``: from files and filters, with output for people and for machines and exit codes for a
+scheduler."""
 
 from __future__ import annotations
 
@@ -37,18 +38,18 @@ def _ids_file(tmp_path: Path, ids: list[str]) -> str:
 
 
 def _records(ran: Ran) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """The outcomes and the summary; standard output holds only JSON."""
+    """Return the outcomes and the summary, after checking that standard output has only JSON."""
     *outcomes, last = [json.loads(line) for line in ran.out.splitlines()]
     return outcomes, last["summary"]
 
 
 def _changes(here: Shop, ids: list[str]) -> list[int]:
-    """How often each order's status was changed since it was seeded."""
+    """Count for each order how often its status was changed since it was seeded."""
     return [len(here.sandbox.effects.of(each, "UpdateCheckoutOrderState")) for each in ids]
 
 
 def test_transition_from_a_file(here: Shop, tmp_path: Path) -> None:
-    """Everything moved once, shown in plain text; the same command again finds nothing to do."""
+    """Each order is moved once, and plain text reports it. The same command again finds nothing to do."""
     ids = here.ids(6)
     arguments = ("bulk", "transition", "--to", "accepted", "--from-file", _ids_file(tmp_path, ids))
     journal = ("--journal", str(tmp_path / "close.journal"))
@@ -64,7 +65,8 @@ def test_transition_from_a_file(here: Shop, tmp_path: Path) -> None:
 
 
 def test_another_job_on_the_same_journal_is_refused(here: Shop, tmp_path: Path) -> None:
-    """Another action, other orders, a file that is not a journal: nothing is sent, and the files stay as they are."""
+    """Another action, other orders and a file that is no journal are refused. Nothing is sent, and the files stay as
+    they are."""
     file, journal = _ids_file(tmp_path, here.ids(2)), str(tmp_path / "j")
     kept = ("--from-file", file, "--journal", journal)
     assert inside("bulk", "transition", "--to", "accepted", *kept, env=here.env).code == 0
@@ -84,11 +86,11 @@ def test_another_job_on_the_same_journal_is_refused(here: Shop, tmp_path: Path) 
 
 
 def test_a_token_that_is_refused_ends_the_job(here: Shop, tmp_path: Path) -> None:
-    """Once, and not once for every order."""
+    """A refused token is reported once, and not once for every order."""
     for which in (("--all",), ("--from-file", _ids_file(tmp_path, here.ids(30)))):
         ran = inside("bulk", "validate", *which, env=here.env | {"NORCE_TOKEN": "w" * 44})
         assert ran.code == 1
-        # As a word of its own: a correlation id may have these digits in it.
+        # The digits must be a word of their own, because a correlation id may contain them.
         assert len(re.findall(r"\b401\b", ran.err)) == 1
         assert "stopped       the token was refused (401 unauthorized)\n" in ran.out
 
@@ -157,7 +159,7 @@ def test_references_from_a_file(here: Shop, tmp_path: Path) -> None:
 
 
 def test_export_by_a_filter(here: Shop, tmp_path: Path) -> None:
-    """JSON Lines with whole orders; CSV without customers, with the chosen columns."""
+    """JSON Lines hold whole orders. CSV has no customers unless a column for them is chosen."""
     whole, table, own = tmp_path / "all.jsonl", tmp_path / "all.csv", tmp_path / "own.csv"
     assert inside("bulk", "export", "--status", "accepted", "--out", str(whole), env=here.env).code == 0
     orders = [json.loads(line) for line in whole.read_text().splitlines()]
@@ -174,8 +176,8 @@ def test_export_by_a_filter(here: Shop, tmp_path: Path) -> None:
 
 
 def test_export_to_parquet(here: Shop, tmp_path: Path) -> None:
-    """With columns of numbers and of text; a second run of a finished journal leaves the file as it is, and reports
-    that nothing was done for the orders of now."""
+    """The columns have the types of numbers and of text. Without ``--resume`` a finished journal refuses a second run,
+    because nothing would be done for the orders that match now."""
     out, journal = tmp_path / "orders.parquet", str(tmp_path / "j")
     fields = ("--field", "order=id", "--field", "total=total.includingVat", "--field", "state=state.currentStatus")
     arguments = ("bulk", "export", "--status", "accepted", "--out", str(out), "--journal", journal, *fields)
@@ -208,7 +210,7 @@ def test_exports_that_can_not_be_made(here: Shop, arguments: tuple[str, ...], to
 
 
 def test_validate_reports_what_is_missing(here: Shop) -> None:
-    """An order that is not valid has the exit code for orders that need a look."""
+    """An order that is not valid gives the exit code for orders that need a look."""
     ran = inside("bulk", "validate", "--status", "checkout", "--json", env=here.env)
     outcomes, summary = _records(ran)
     not_valid = [each for each in outcomes if not each["valid"]]
@@ -270,7 +272,7 @@ def test_a_bar_on_a_terminal(here: Shop, tmp_path: Path) -> None:
 
 
 def test_a_journal_is_shown_and_its_refused_orders_are_tried_again(here: Shop, tmp_path: Path) -> None:
-    """A refused order is done once its reason is gone; nothing else is changed."""
+    """A refused order is done once its reason is gone, and no other order is changed."""
     *ids, gone = here.ids(4)
     taken = here.sandbox.snapshot()
     here.delete(gone)
@@ -284,7 +286,7 @@ def test_a_journal_is_shown_and_its_refused_orders_are_tried_again(here: Shop, t
     assert TOKEN not in told.out
     counted = json.loads(inside("bulk", "status", journal, "--json").out)
     assert counted["states"] == {"confirmed": 3, "refused": 1}
-    # The sandbox as before: the order is there again, and the changes of the others are not.
+    # The sandbox is as before: the order exists again, and the changes of the others are undone.
     here.sandbox.restore(taken)
     elsewhere = inside("bulk", "retry", journal, "--only", "refused", "--channel", "no", env=here.env)
     assert elsewhere.code == 2
@@ -296,7 +298,7 @@ def test_a_journal_is_shown_and_its_refused_orders_are_tried_again(here: Shop, t
 
 
 def test_results_are_listed_order_by_order(here: Shop, tmp_path: Path) -> None:
-    """For people and for three kinds of machines, after the job has finished."""
+    """After the job the results can be listed as text, JSON, JSON Lines and CSV."""
     ids = [*here.ids(2), "oNowhere"]
     journal = str(tmp_path / "j")
     file = _ids_file(tmp_path, ids)
@@ -327,7 +329,7 @@ def test_results_are_listed_order_by_order(here: Shop, tmp_path: Path) -> None:
 
 
 def test_unknown_orders_are_read_before_they_are_sent(here: Shop, tmp_path: Path) -> None:
-    """An order that was done is not done again, unless the option demands it."""
+    """An order that was done is not done again, unless ``--send-again`` demands it."""
     done, undone = here.ids(2)
     file, journal = _ids_file(tmp_path, [done, undone]), tmp_path / "accept.journal"
     taken = here.sandbox.snapshot()
@@ -358,7 +360,7 @@ def _all_to(journal: Path, state: State) -> None:
 
 
 def test_a_watch_continues_after_a_failed_read(here: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It prints the error once, and ends when the job does. If the first read fails, it ends at once."""
+    """The watch prints the error once, and ends when the job does. If the first read fails, it ends at once."""
     journal, away = tmp_path / "accept.journal", tmp_path / "away"
     given = ("--from-file", _ids_file(tmp_path, here.ids(1)), "--journal", str(journal))
     assert inside("bulk", "transition", "--to", "accepted", *given, env=here.env).code == 0
@@ -403,7 +405,7 @@ def test_a_file_that_is_not_a_journal(tmp_path: Path) -> None:
 
 
 def test_an_order_that_a_file_names_twice_is_done_once(here: Shop, tmp_path: Path) -> None:
-    """The command reports it; with the option it is done as often as it comes."""
+    """The command reports the duplicate. With ``--duplicates allow`` it is done as often as it comes."""
     ids = here.ids(2)
     file = _ids_file(tmp_path, [*ids, ids[0]])
     arguments = ("bulk", "validate", "--from-file", file, "--json")
@@ -417,7 +419,7 @@ def test_an_order_that_a_file_names_twice_is_done_once(here: Shop, tmp_path: Pat
 
 
 def test_too_many_orders_to_remember(here: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing was sent, and the error names the options that help."""
+    """With more than a million orders the command sends nothing, and the error names the options that help."""
 
     def many(_: running.Rows) -> int:
         return 1_000_001
@@ -429,7 +431,7 @@ def test_too_many_orders_to_remember(here: Shop, tmp_path: Path, monkeypatch: py
 
 
 def test_doing_orders_twice_goes_without_a_journal(here: Shop, tmp_path: Path) -> None:
-    """A journal holds each once."""
+    """A journal holds each order once, so ``--duplicates allow`` is refused with it."""
     ran = inside("bulk", "validate", "--all", "--journal", str(tmp_path / "j"), "--duplicates", "allow", env=here.env)
     assert ran.code == 2
     assert "be used with --journal" in ran.err
@@ -449,7 +451,7 @@ def test_refused_orders_of_an_export_are_tried_again(here: Shop, tmp_path: Path)
 
 
 def test_an_export_keeps_existing_files_and_checks_its_fields(here: Shop, tmp_path: Path) -> None:
-    """A typing mistake sends nothing, and a file is replaced only with the option."""
+    """A misspelled field sends nothing, and a file is replaced only with ``--force``."""
     out = tmp_path / "out.csv"
     arguments = ("bulk", "export", "--from-file", _ids_file(tmp_path, here.ids(2)), "--out", str(out))
     ran = inside(*arguments, "--field", "total=total.includingVAT", env=here.env)
@@ -465,7 +467,7 @@ def test_an_export_keeps_existing_files_and_checks_its_fields(here: Shop, tmp_pa
 
 
 def test_an_exported_list_is_read_as_it_was(tmp_path: Path) -> None:
-    """Values that our own export changed have their meaning."""
+    """The mark that our own export puts in front of a formula is removed when the file is read."""
     path = tmp_path / "refs.csv"
     with path.open("w", newline="") as file:
         csv.writer(file).writerows([["order_id", "reference"], ["o1", "'=1+1"], ["o2", "'x"], ["o3", "+46"]])
@@ -475,7 +477,8 @@ def test_an_exported_list_is_read_as_it_was(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("raw", [False, True])
 def test_results_hold_no_formulas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raw: bool) -> None:
-    """The service's words may come from anyone."""
+    """The service's words may come from anyone, so a text that looks like a formula gets a mark, unless ``--raw-cells``
+    is given."""
     result = ItemResult(
         key="o1",
         verdict="refused",

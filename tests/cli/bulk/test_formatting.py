@@ -16,7 +16,7 @@ SECRET = "ada@example.com"
 
 
 def test_an_outcome_shows_nothing_of_a_customer() -> None:
-    """Messages of the service and values are left out; codes that look like addresses are not shown."""
+    """The service's messages and values are left out, and codes that look like addresses are not shown."""
     refused: ItemOutcome[None] = ItemOutcome(
         key="o1", verdict="refused", error=NotFoundError("gone", status=404, message=SECRET, operation="GetOrder")
     )
@@ -42,7 +42,7 @@ def test_orders_that_need_a_look() -> None:
 
 
 def test_the_rate_and_the_time_left() -> None:
-    """100 of 300 in 10 s: 10 a second, and 20 s to go."""
+    """100 of 300 orders in 10 s are 10 a second, with 20 s left."""
     summary = Summary(verdicts=Counter(done=95, refused=5), elapsed=10.0, throttled_seconds=2.0, failed_probes=3)
     assert formatting.so_far(summary, 7, 300) == (
         "10/s, 7 at once, 5 refused or unknown, waited 2.0 s, 3 failed probes, 20 s left"

@@ -1,4 +1,4 @@
-"""The output of ``norce-order bulk status --watch`` from one look to the next."""
+"""The output of ``norce-order bulk status --watch`` from one reading to the next."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ONE, OTHER = "process 7 on a", "process 8 on b"
 
 
 def report(*shards: tuple[str, int, int], **changes: Any) -> JournalReport:
-    """Of shards: their owners, what is done and what is left."""
+    """Build a report of shards, each given as its owner, what is done and what is left."""
     each = tuple(
         ShardReport(number=number, owner=owner, counts=Counter(confirmed=done, planned=left))
         for number, (owner, done, left) in enumerate(shards, 1)
@@ -57,7 +57,7 @@ def test_rates_owners_what_is_left_and_how_long() -> None:
 
 
 def test_rates_are_those_of_the_last_half_minute() -> None:
-    """A slow beginning is forgotten."""
+    """The rate after a minute at another speed is the new one."""
     progress = Progress()
     lines = [progress.lines(report((ONE, done, 10_000 - done)), 2.0 * look)[0] for look, done in enumerate(speeds())]
     assert lines[30].startswith("60 of 10,000, 1/s, about 2.8 h left")
@@ -65,7 +65,7 @@ def test_rates_are_those_of_the_last_half_minute() -> None:
 
 
 def speeds() -> list[int]:
-    """One a second for a minute, and then fifty."""
+    """Return what is done every two seconds: one order a second for a minute, and then fifty."""
     return [*range(0, 60, 2), *range(60, 3100, 100)]
 
 
@@ -81,7 +81,7 @@ def test_a_rate_that_all_share_and_a_job_that_is_not_split() -> None:
 
 
 def test_a_job_of_many_shards_stays_readable(capsys: pytest.CaptureFixture[str]) -> None:
-    """In each place that shows it: what is too much for a screen is counted."""
+    """Each place that shows shards counts those that are too many for a screen."""
     many = report(*((f"process {number % 100} on a", 1, 2) for number in range(10_000)))
     lines = Progress().lines(many, 0.0)
     assert lines[0] == "10,000 of 30,000, 0/s, 10000 of 10000 shards left"

@@ -1,4 +1,4 @@
-"""The file of a job: the rows that are read from it, and errors before anything is sent."""
+"""The file of a job: the rows that are read from it, and the errors before anything is sent."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ def _file(tmp_path: Path, content: str | bytes, column: str | None = None, needs
     ],
 )
 def test_ids_are_found(tmp_path: Path, content: str) -> None:
-    """A plain list, CSV as programs and as spreadsheets write it, with any of the usual heads."""
+    """The ids are found in a plain list, and in CSV as programs and spreadsheets write it, with any of the usual
+    heads."""
     file = _file(tmp_path, content)
     assert [row["order_id"] for row in file.rows()] == ["o1", "o2"]
     assert file.check() == 2

@@ -29,7 +29,7 @@ def here() -> Generator[Shop]:
 
 
 def test_a_job_with_a_journal_in_a_database(here: Shop, postgres: str, tmp_path: Path) -> None:
-    """As with a file; no output shows its address."""
+    """A journal in a database works as one in a file, and no output shows its address."""
     ids = here.ids(6)
     listed = tmp_path / "ids"
     listed.write_text("\n".join([*ids, "o-missing"]))
@@ -46,7 +46,7 @@ def test_a_job_with_a_journal_in_a_database(here: Shop, postgres: str, tmp_path:
 
 
 def test_a_worker_takes_free_shards(here: Shop, postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Status shows the shards, and another merchant is refused."""
+    """A worker takes the free shards of a job, and is refused for another channel. The status shows the shards."""
     ids = here.ids(20)
     journal = PostgresJournal(postgres, "close #2")
 
@@ -75,7 +75,7 @@ def test_a_worker_takes_free_shards(here: Shop, postgres: str, monkeypatch: pyte
 
 
 def test_a_split_job(here: Shop, postgres: str, tmp_path: Path) -> None:
-    """In processes of this machine; a second time there is nothing to do."""
+    """Processes of this machine do the job, and a second run finds nothing to do."""
     ids = here.ids(12)
     listed = tmp_path / "ids"
     listed.write_text("\n".join(ids))
@@ -92,7 +92,7 @@ def test_a_split_job(here: Shop, postgres: str, tmp_path: Path) -> None:
 
 
 def test_the_refused_orders_of_a_split_job_are_tried_again(here: Shop, postgres: str, tmp_path: Path) -> None:
-    """By ``bulk retry``, with what is left; options of a single process are refused."""
+    """``bulk retry`` tries the refused order again, and refuses options that only a single process can follow."""
     ids = here.ids(6)
     listed = tmp_path / "ids"
     listed.write_text("\n".join([*ids, "o-missing"]))
@@ -132,7 +132,7 @@ def test_the_command_to_continue_shows_no_password(word: str, shown: str) -> Non
 
 
 def test_an_export_that_is_split(here: Shop, postgres: str, tmp_path: Path) -> None:
-    """Into a folder of parts, which all commands know of."""
+    """A split export writes a folder of parts with a manifest, which the other commands name."""
     ids, folder = here.ids(5, "completed"), tmp_path / "orders"
     listed = tmp_path / "ids"
     listed.write_text("\n".join([*ids, "o-missing"]))

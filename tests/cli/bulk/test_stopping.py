@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM in the middle of a job: requests in flight end, the rest is reported, nothing is done twice."""
+"""Ctrl-C and SIGTERM during a job: requests in flight end, the rest is reported, and nothing is done twice."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SET_REFERENCE = "UpdateCheckoutOrderReference"
 
 
 class Gate(Proxy):
-    """Lets the first changes pass, and holds the others back until it opens."""
+    """A proxy that passes the first changes on, and holds the others back until it is opened."""
 
     passing = 2
 
@@ -55,13 +55,13 @@ def gate(without_gate: Shop) -> Generator[Gate]:
 
 @pytest.fixture
 def here(without_gate: Shop, gate: Gate) -> Shop:
-    """A service whose changes wait until the gate is open."""
+    """Return a service whose changes wait until the gate is open."""
     return replace(without_gate, env={**without_gate.env, "NORCE_BASE_URL": gate.base_url})
 
 
 @contextmanager
 def _started(here: Shop, gate: Gate, arguments: list[str]) -> Generator[Program]:
-    """A job that has changed as many orders as may pass, and has sent another one."""
+    """Start a job, and wait until it has changed as many orders as may pass and has sent another one."""
     with started(*arguments, env=here.env) as process:
         try:
             wait_until(lambda: gate.counts[Fault.HOLD] or process.poll() is not None)
@@ -72,7 +72,7 @@ def _started(here: Shop, gate: Gate, arguments: list[str]) -> Generator[Program]
 
 
 def _stopped(process: Program, number: signal.Signals = signal.SIGINT) -> str:
-    """The output of a job that was stopped."""
+    """Send a signal, and return the line that the job writes about it."""
     process.send_signal(number)
     assert process.stderr is not None
     said = process.stderr.readline()
@@ -101,7 +101,7 @@ def _all_once(here: Shop, ids: list[str]) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_one_signal_lets_requests_in_flight_end(here: Shop, gate: Gate, tmp_path: Path, number: signal.Signals) -> None:
-    """The command in its output continues the job, and every order is changed exactly once."""
+    """The output has the command that continues the job, and in the end every order is changed exactly once."""
     ids, arguments = _job(here, tmp_path)
     with _started(here, gate, arguments) as process:
         _stopped(process, number)
@@ -120,7 +120,7 @@ def test_one_signal_lets_requests_in_flight_end(here: Shop, gate: Gate, tmp_path
 
 @pytest.mark.parametrize("journaled", [True, False])
 def test_items_that_wait_for_the_rate_are_not_sent(here: Shop, gate: Gate, tmp_path: Path, journaled: bool) -> None:
-    """Sixty orders at five a second: the orders reported as done are those that were changed, and the next run does the
+    """Of sixty orders at five a second, those reported as done are those that were changed, and the next run does the
     rest."""
     ids = here.ids(60, "completed")
     file, journal = tmp_path / "rows.csv", str(tmp_path / "refs.journal")
@@ -153,7 +153,7 @@ def test_items_that_wait_for_the_rate_are_not_sent(here: Shop, gate: Gate, tmp_p
 
 @pytest.mark.parametrize("journaled", [True, False])
 def test_stopped_when_all_is_in_flight(here: Shop, gate: Gate, tmp_path: Path, journaled: bool) -> None:
-    """Everything is done in the end, so nothing was stopped and there is nothing to continue."""
+    """If all orders are in flight when the signal comes, all are done and there is nothing to continue."""
     _, arguments = _job(here, tmp_path)
     file = Path(arguments[arguments.index("--from-file") + 1])
     file.write_text("\n".join(file.read_text().splitlines()[:3]))
@@ -171,7 +171,7 @@ def test_stopped_when_all_is_in_flight(here: Shop, gate: Gate, tmp_path: Path, j
 
 
 def test_two_signals_stop_at_once(here: Shop, gate: Gate, tmp_path: Path) -> None:
-    """The journal has the orders that were in flight."""
+    """The journal has the orders that were in flight, so the next run changes nothing twice."""
     ids, arguments = _job(here, tmp_path)
     with _started(here, gate, arguments) as process:
         _stopped(process)
@@ -188,7 +188,7 @@ def test_two_signals_stop_at_once(here: Shop, gate: Gate, tmp_path: Path) -> Non
 
 
 def test_pressed_on_a_terminal(here: Shop, gate: Gate, tmp_path: Path) -> None:
-    """The bar leaves the terminal as it was, and the rest is below it."""
+    """After Ctrl-C the terminal's cursor is shown again, and the summary has the signal."""
     _, arguments = _job(here, tmp_path)
     go_on = {"press Ctrl-C again": gate.let_go}
     ran = on_terminal(*arguments, env=here.env, wait_for="2 at once", then=b"\x03", on=go_on)
@@ -229,7 +229,7 @@ def test_a_job_without_a_journal_reports_it(here: Shop, gate: Gate, tmp_path: Pa
 def test_a_second_signal_waits_for_no_answer(
     here: Shop, gate: Gate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Orders in flight were reported as unknown by then, so the client closes without waiting for their answers."""
+    """Orders in flight are reported as unknown by then, so the client closes without waiting for their answers."""
     _, arguments = _job(here, tmp_path)
     told: list[bool] = []
     graces: list[float] = []
