@@ -165,7 +165,7 @@ def test_another_server_at_its_port_is_not_mistaken_for_the_adapter(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a port that is reserved can't be listened on")
 def test_no_other_program_is_given_its_port() -> None:
-    """Neither before the adapter listens, nor while it restarts."""
+    """The port is reserved before the adapter listens, and it is free after ``stop``."""
     process = AdapterProcess("erp:adapter", reload=False)
     at = ("127.0.0.1", int(process.address.rpartition(":")[2]))
     with socket.socket() as another, pytest.raises(OSError, match="Address already in use"):

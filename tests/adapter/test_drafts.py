@@ -61,7 +61,7 @@ _orders = _object(
     customer=_object(type=_texts, billing=_object(email=_texts), consents=_values),
     payments=st.lists(_payments, max_size=3),
     attributes=_attributes,
-).map(lambda members: json.loads(json.dumps({"id": "o1", **members})))  # a tree: no object is in it twice
+).map(lambda members: json.loads(json.dumps({"id": "o1", **members})))  # so that no object is in it twice
 
 
 class Edit:

@@ -66,7 +66,7 @@ class Victim:
         head += f"content-length: {len(body)}\r\n\r\n" if length else "transfer-encoding: chunked\r\n\r\n"
         sent = body if length else b"".join(_chunks(body))
         with socket.create_connection(self.address, timeout=60) as line:
-            with contextlib.suppress(OSError):  # refused before everything was sent; the answer may still be there
+            with contextlib.suppress(OSError):  # refused before everything was sent, and the answer may still come
                 line.sendall(head.encode("latin-1") + (sent if finish else sent[:-1]))
             return _answer(line)
 

@@ -184,7 +184,7 @@ async def test_no_repeat_is_sent_and_a_read_shows_the_outcome_of_the_first(
         assert shop.passed == 3.1
     assert (shop.writes, shop.reads) == (["o1"], 1)
     assert outcomes["o1"].verdict == ("done" if takes_effect else "not tried")
-    # If everything is done, there is nothing that the stop prevented.
+    # If everything is done, the stop has prevented nothing.
     assert (job.summary.stopped, job.summary.left) == (("", 0) if takes_effect else ("stopped", 1))
     if journal is not None:
         assert states(journal) == {"confirmed" if takes_effect else "planned": 1}

@@ -225,7 +225,7 @@ async def test_a_probe_that_ends_the_run(
     action = Scripted(raising(error))
     job, outcomes, failure = await played(action, tmp_path / "j" if journaled else None)
     assert failure is error
-    # Others may have gone back before.
+    # Other items may have gone back before.
     assert set(outcomes.values()) | {"not tried"} == {verdict, "not tried"}
     assert outcomes[action.applied[-1]] == verdict
     assert job.summary.stopped == stopped
@@ -359,7 +359,7 @@ async def test_a_turn_goes_to_the_next_however_it_ends() -> None:
             group.start_soon(each)
             await clock.wait(0.1)
         scopes[0].cancel()
-    # Each wait is twice as long as the one before, also after the one that was cut off at 0.3 s.
+    # Each wait is twice as long as the one before, including the wait that was cut off at 0.3 s.
     assert {name for name, _ in order} == {"raises", "last"}
     assert [when for _, when in order] == pytest.approx([2.3, 6.8])
 

@@ -167,7 +167,7 @@ async def test_more_orders_than_can_be_remembered() -> None:
         with pytest.raises(ConfigurationError, match=CURE):
             await keys_into(outcomes, job.run(keys(), actions.validate()))
     assert sorted(outcomes) == ["o0", "o1", "o2"]
-    # Each of the workers may have been about to take one.
+    # Each of the workers may have been about to take an order.
     assert len(asked) <= 3 + 5
     assert job.summary.stopped
 

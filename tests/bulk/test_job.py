@@ -145,7 +145,7 @@ async def test_in_order_when_the_first_one_goes_back(tmp_path: Path, journaled: 
     ids = [f"o{number}" for number in range(60)]
     async with NorceOrderClient(base_url="http://127.0.0.1:9", merchant="a", channel="b", token="t") as norce:
         journal = tmp_path / "j" if journaled else None
-        # Two workers, three with a journal; the window is four times as many, with the first one in it.
+        # There are two workers, or three with a journal. The window is four orders for each, including the first one.
         ahead, full = 4 * (3 if journaled else 2) - 1, anyio.Event()
         async with norce.bulk(journal, load=Fixed(in_flight=2), ordered=True) as job:
             found = [outcome.key async for outcome in job.run(ids, actions.plain("mine", slow_to_start))]

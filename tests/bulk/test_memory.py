@@ -44,7 +44,7 @@ async def grown(count: int, journal: Path | None, duplicates: Literal["skip", "a
 
 @pytest.mark.parametrize("journaled", [False, True])
 async def test_ten_thousand_items(tmp_path: Path, journaled: bool) -> None:
-    """After the start it needs almost no further memory."""
+    """A job needs almost no further memory after its start."""
     growth, seen = await grown(10_000, tmp_path / "j" if journaled else None)
     assert seen == 10_000
     assert growth < 10_000_000

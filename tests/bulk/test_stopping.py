@@ -51,7 +51,7 @@ async def test_stopping(sandbox: Sandbox) -> None:
                 job.stop(why="enough")
     assert len(outcomes) < 10
     verdicts = Counter(outcome.verdict for outcome in outcomes)
-    # One that was begun and not sent yet goes back.
+    # An item that was begun and not sent yet goes back.
     assert set(verdicts) <= {"done", "not tried"}
     assert job.summary.stopped == "enough"
     assert sum(effects(sandbox).values()) == verdicts["done"] > 0

@@ -44,7 +44,7 @@ class Liar:
         async def truth() -> WireResponse:
             return await self.engine.send(request)
 
-        # The first request checks whether the service answers at all: a calibration that does not begin names nothing.
+        # The first request checks whether the service answers at all. A lie would keep the calibration from beginning.
         self.told += 1
         if self.told == 1 or self.drawn.random() >= self.chance:
             answer = await truth()

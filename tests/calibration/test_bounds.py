@@ -151,7 +151,7 @@ def test_an_order_that_can_not_be_removed_stops_it(tmp_path: Path) -> None:
         assert made_in(sandbox) < 8
         assert result.left
         assert (tmp_path / "calibration.state").exists()
-        # Now they can be removed, and then the file goes too.
+        # The orders can be removed now, and the file is removed with them.
         calibrated(sandbox, tmp_path, clean_only=True)
         assert left_in(sandbox) == 0
     assert not (tmp_path / "calibration.state").exists()

@@ -41,7 +41,7 @@ def test_a_service_that_fails_again_and_again_is_left_alone(seed: int, tmp_path:
         assert "failed 3 times" in result.stopped
         told = named(result)
         assert told == {rule: FIRST[rule] for rule in told}
-        # It has removed its orders all the same, or names those that are left.
+        # The run has removed its orders all the same, or it names those that are left.
         assert left_in(sandbox) <= len(result.left)
 
 

@@ -201,7 +201,7 @@ def test_two_runs_at_once(sandbox: Sandbox, tmp_path: Path) -> None:
     def second(_request: object) -> None:
         if not seen:
             given = partial(inside, "calibrate", "--yes", "--into", str(tmp_path), env=_environment(sandbox))
-            with ThreadPoolExecutor() as pool:  # the loop of this thread is the first one's
+            with ThreadPoolExecutor() as pool:  # the loop of this thread belongs to the first run
                 seen.append(pool.submit(given).result().err)
 
     calibrated(sandbox, tmp_path, ("nulls",), instead=second)

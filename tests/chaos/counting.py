@@ -34,7 +34,7 @@ MOMENTS = (0.0, 1.0, 3.0, 7.0, 7.1, 7.2, 7.3)
 two pages of the read after it. A status is read and sent again at the first two."""
 BETWEEN_LATER = 4.0
 LATEST = 10.5
-"""Late writes are committed within this time, evenly: up to one and a half times as late as the last read before a
+"""Late writes are committed evenly within this time: up to one and a half times as late as the last read before a
 repeat."""
 HELD = "held"
 """The prefix of cart references whose answers ``slow-fork`` holds."""
@@ -58,14 +58,14 @@ class Mode(enum.Enum):
 
 @dataclass
 class Effects:
-    """What took effect."""
+    """The orders, payments and changes of status that took effect."""
 
     orders: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    """Ids of the orders with a cart reference."""
+    """The ids of the orders, by cart reference."""
     payments: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    """Ids of the payments of an order."""
+    """The ids of the payments, by order."""
     changes: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    """Statuses that an order was brought to."""
+    """The statuses that were set, by order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class _Late:
 
     commit: Commit
     moment: float
-    """In settling pauses after it was lost."""
+    """When it is committed, in settling pauses after it was lost."""
     requests: int = 0
     """The requests for the same thing since then."""
 
@@ -207,7 +207,7 @@ class CountingService:
         except OSError:
             pass  # The client has gone.
         except asyncio.CancelledError:
-            pass  # The service ends. Its streams would report that.
+            pass  # The service ends. The streams of asyncio would report the cancellation.
         except Exception as failure:
             self.failures.append(failure)
         finally:
@@ -227,7 +227,7 @@ class CountingService:
                 return
 
     async def _answered(self, request: Message) -> Answer | None:
-        """The answer to send; None for none."""
+        """The answer to send, or None to send none."""
         method, target, _ = request.start.split(" ")
         address = urlsplit(target)
         path = address.path.removeprefix(ORDERS).strip("/").split("/") if address.path.startswith(ORDERS) else []
@@ -261,9 +261,9 @@ class CountingService:
         """Handle a write of the thing with this key.
 
         Args:
-            key: tells the thing from others.
+            key: identifies the thing.
             name: the cart reference of its order.
-            begin: looks at the request as it arrives.
+            begin: checks the request as it arrives, and returns the commit or a refusal.
         """
         self._time_passes(key)
         commit = begin()
@@ -292,7 +292,7 @@ class CountingService:
         return answer
 
     def _time_passes(self, key: str) -> None:
-        """A request for this thing came: late writes that are due are committed."""
+        """Commit the late writes that are due when a request for this thing comes."""
         for late in list(self._late[key]):
             if late.has_come():
                 self._late[key].remove(late)
@@ -362,7 +362,7 @@ class CountingService:
 
         def commit() -> Answer:
             state = order["state"]
-            # A status that the order has already is refused too: a repeat whose first attempt took effect gets that.
+            # A status that the order already has is refused too. A repeat meets that if the first attempt took effect.
             if STATUSES.index(status) <= STATUSES.index(state["currentStatus"]):
                 return _REFUSED
             state["currentStatus"] = status

@@ -104,7 +104,7 @@ def count_all(rows: Iterable[Row] = ROWS) -> Iterator[tuple[Row, Count]]:
 def table(counts: Iterable[tuple[Row, Count]]) -> str:
     """The table as in the documentation."""
     made = Table(COLUMNS, [row.cells(count) for row, count in counts]).markdown()
-    # The second column has words too.
+    # The second column has words, so it is aligned to the left.
     return made.replace("|---|---:|", "|---|---|", 1)
 
 
@@ -139,7 +139,7 @@ def _forked(row: Row, each: int, loop: str, engine: EngineName) -> tuple[Reporte
             "parent": _keys(service, row, [f"{HELD}-{number}" for number in range(each)]),
             "child": _keys(service, row, [f"child-{number}" for number in range(each)]),
         }
-        # No warnings: this test forks with a second thread on purpose.
+        # The program has no warnings: it forks with a second thread on purpose.
         program = module("tests.chaos.forked_walk")
         given = json.dumps(keys)
         status, out, err = OURS.run(

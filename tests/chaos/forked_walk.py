@@ -61,7 +61,7 @@ def main(url: str, authority: str, loop: str, engine: EngineName, calls: str) ->
         gc.collect()
         return
     _, status = os.waitpid(process, 0)
-    # Only now does the parent get its answers.
+    # The parent gets its answers only now.
     ask("/release")
     thread.join()
     say("status", status)

@@ -120,7 +120,7 @@ def test_a_caller_that_was_shown_two_must_report_it() -> None:
     assert (count.false, count.doubled) == (1, 1)
 
 
-# The page
+# The page with the counts
 
 
 def block() -> str:

@@ -82,7 +82,7 @@ async def calls(norce: NorceOrderClient, order_id: str, count: int) -> None:
     [passes, Seeded(1, 0.3, [fault for fault in ALL_THAT_END if fault is not Fault.DELAY])],
     ids=["calm", "chaos"],
 )
-# Two thirds of the calls in chaos have no faults.
+# The plan "chaos" shows both, because two thirds of its calls meet no fault.
 @pytest.mark.in_turn("plan")
 async def test_nothing_grows(
     forgetful: Sandbox,
@@ -108,7 +108,7 @@ async def test_nothing_grows(
                 # Each of the ten callers has a connection to the proxy and the proxy one to the service: two ends each.
                 await until(lambda: descriptors() <= before + 4 * CALLERS)
                 await norce.aclose()
-            # Each connection and each timer is many blocks: they must be gone before the count.
+            # Each connection and each timer has many blocks, so they must be gone before the count.
             await until(lambda: not (proxy.connections or timers()))
             await until(lambda: descriptors() <= before and tasks() <= running)
             return allocated(), resident()

@@ -83,7 +83,7 @@ class Known:
 
     order: Order
     parts: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
-    """Ids that callers got, by the list that they are in."""
+    """The ids that callers got, by the list that they are in."""
 
 
 class Calls(RuleBasedStateMachine):
@@ -116,7 +116,7 @@ class Calls(RuleBasedStateMachine):
             (order_id for order_id, held in before.items() if reference is not None and held == reference), None
         )
         if holder:
-            # A lost answer may lead to the order that had this cart reference before.
+            # A caller whose answer was lost may get the order that had this cart reference before.
             assert not acted
             assert told.word != "done" or told.answer.id == holder
             return multiple()
@@ -177,7 +177,7 @@ class Calls(RuleBasedStateMachine):
     # Making and checking calls
 
     def _call(self, make: Callable[[], Awaitable[Any]], faults: list[Fault]) -> Told:
-        """Make a call under these faults and wait until all of it, late requests too, has ended."""
+        """Make a call under these faults and wait until all of it has ended, late requests too."""
 
         async def call() -> Told:
             try:
@@ -195,7 +195,7 @@ class Calls(RuleBasedStateMachine):
     def _change(
         self, known: Known, operation: str, make: Callable[[], Awaitable[Any]], faults: list[Fault]
     ) -> tuple[Told, list[str]]:
-        """Make a call that changes an order; returns the caller's result and the effects, all of this operation."""
+        """Make a call that changes an order. Returns the caller's result and the effects, all of this operation."""
         seen = len(self.truth.effects(order_id=known.order.id))
         told = self._call(make, faults)
         effects = self.truth.effects(order_id=known.order.id)[seen:]

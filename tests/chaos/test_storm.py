@@ -83,7 +83,7 @@ async def test_repeats_stay_within_the_limit_of_the_budget(
         assert proxy.requests == bound + 100
         assert budget.tokens == CAPACITY % cost + 100, "each success at the first try gives one token back"
 
-        # With tokens for some repeats again, a single failure is overcome as before the storm.
+        # The budget has tokens for some repeats again, so a call survives a single failure as before the storm.
         proxy.plan = Seeded(1, 0.02, [Fault.GATEWAY])
         assert await load(norce, 100) == {None: 100}
         assert proxy.counts[Fault.GATEWAY] > 0

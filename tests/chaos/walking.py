@@ -41,7 +41,7 @@ AT_ONCE = CallOptions(
     pool_timeout=600.0,
     deadline=3_600.0,
 )
-"""No waits: the counting service derives the time from the requests."""
+"""Options without waits, because the counting service derives the time from the requests."""
 
 Word = Literal["done", "already done", "doubled", "unknown", "not sent", "refused"]
 
@@ -55,7 +55,7 @@ class Told:
     ids: tuple[str, ...] = ()
     """The id of the existing thing."""
     created: bool = False
-    """The result says that this call made it."""
+    """Whether the result says that this call created it."""
 
 
 Reporter = dict[str, list[Told]]
@@ -227,11 +227,11 @@ class Calls:
     """A kind of call, and where its effects are counted."""
 
     name: str
-    """As in the documentation."""
+    """The name in the documentation."""
     walk: Walk
     effects: Callable[[Effects], Mapping[str, Sequence[str]]]
     of_orders: bool
-    """Whether it creates orders; otherwise it changes existing ones."""
+    """Whether it creates orders. Otherwise it changes existing ones."""
 
 
 CALLS: Mapping[str, Calls] = {
@@ -287,7 +287,7 @@ class Count:
         self.doubled += sum(len(made) > 1 for made in effects.values())
         for key, tellings in told.items():
             made = effects.get(key, ())
-            # Of several callers one made it, and all get the same thing.
+            # Several callers get the same thing, and only one of them created it.
             self.false += max(0, sum(one.created for one in tellings) - 1)
             for one in tellings:
                 self.asked += 1
@@ -297,7 +297,7 @@ class Count:
                 self.not_sent += one.word == "not sent"
                 self.told_doubled += one.word == "doubled"
                 self.false += not _is_true(one, made, shown.get(key, set()))
-        # An effect without a call is as false as a missing one.
+        # An effect that no call caused is as false as a missing one.
         self.false += sum(map(len, (effects[key] for key in effects.keys() - told.keys())))
 
 
@@ -311,7 +311,7 @@ def _is_true(one: Told, made: Sequence[str], shown: set[str]) -> bool:
         case "unknown":
             return True
         case "already done":
-            # No other caller could have done it.
+            # No other caller exists that could have done it.
             return False
         case "not sent" | "refused":
             return not made

@@ -176,7 +176,7 @@ PROGRAM = """
     async def main(path):
         async with SqliteInbox(path) as inbox:
             hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
-            # From here on no file grows beyond this: a write past it fails in its middle.
+            # From here on no file can grow beyond this size: a write past it fails in its middle.
             resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, hard))
             number = failed = 0
             while failed < 20:

@@ -59,7 +59,7 @@ async def test_a_twin_of_a_waiting_notification_is_stored_once(place: Place) -> 
 
 
 async def test_a_twin_of_a_handled_notification_is_known_for_a_day(place: Place) -> None:
-    """After a day it is handled again."""
+    """A twin that comes after a day is handled again."""
     worker = Worker()
     async with place.inbox() as inbox:
         await inbox.store(delivery())
@@ -107,7 +107,7 @@ async def test_an_entry_whose_handler_always_fails_is_dead_in_the_end(place: Pla
 
 
 async def test_a_twin_of_a_dead_notification_is_handled(place: Place) -> None:
-    """It gets all attempts again."""
+    """The twin gets all attempts again."""
     async with place.inbox(max_attempts=1) as inbox:
         await inbox.store(delivery())
         await work_until(inbox, Worker(fails=9), lambda: column(place, "state") == ["dead"])
@@ -118,7 +118,7 @@ async def test_a_twin_of_a_dead_notification_is_handled(place: Place) -> None:
 
 
 async def test_the_pause_grows_up_to_a_limit(place: Place) -> None:
-    """It doubles after each attempt."""
+    """The pause doubles after each attempt."""
     async with place.inbox(backoff_base=1000.0, backoff_cap=3000.0) as inbox:
         await inbox.store(delivery())
         pauses: list[float] = []
@@ -153,7 +153,7 @@ async def test_handlers_run_side_by_side_up_to_the_number_of_workers(place: Plac
 
 
 async def test_a_notification_that_is_stored_meanwhile_is_handled_at_once(place: Place) -> None:
-    """It does not wait for the next query."""
+    """The handler does not wait for the next query."""
     worker = Worker()
     async with place.inbox() as inbox, anyio.create_task_group() as group:
         group.start_soon(lambda: inbox.work(worker))

@@ -107,14 +107,14 @@ class Machine(RuleBasedStateMachine):
             if each.state == "handled" and each.age >= DAY and other != number:
                 del self.known[other]
         if known is None:
-            # An id may be used up without an entry.
+            # An id may be skipped, so the next one is read.
             self.last_id = self.ids()[f"o_{number}"]
             self.known[number] = Known(self.last_id, "waiting", 0, 0.0)
         elif new:
             known.state, known.attempts, known.age = "waiting", 0, 0.0
 
     def works(self, fails: set[int]) -> None:
-        """Each waiting entry has one attempt."""
+        """Give each waiting entry one attempt."""
         waiting = {number for number, each in self.known.items() if each.state == "waiting"}
         assert sorted(self.call(self.one_attempt, fails)) == sorted(waiting)
         for number in waiting:
@@ -128,7 +128,7 @@ class Machine(RuleBasedStateMachine):
                 known.state = "dead"
 
     async def one_attempt(self, fails: set[int]) -> list[int]:
-        """Work until each waiting entry has had its attempt; the next attempt is far away."""
+        """Work until each waiting entry has had its attempt. The next attempt is far away."""
         began: list[int] = []
 
         async def handle(taken: Taken) -> None:

@@ -106,7 +106,7 @@ async def test_an_existing_file_is_kept(sandbox: Sandbox, tmp_path: Path, journa
             await all_of(job.run(ids, actions.export(out, overwrite=True)))
         assert read_ids(out) == sorted(ids)
         if journaled:
-            # Its own file, of a finished job, may be replaced.
+            # A finished job may replace its own file.
             async with norce.bulk(journal, load=FEW) as job:
                 assert await all_of(job.run(ids, actions.export(out))) == {}
 
@@ -175,7 +175,7 @@ async def test_a_file_that_a_killed_job_had_not_written_yet_is_written(
             assert await all_of(job.run(source, actions.export(out))) == {}
     assert read_ids(out) == sorted(ids)
     assert not out.with_name("orders.csv.part").exists()
-    # No order was read again; a filter lists nothing a second time either.
+    # No order was read again. A filter is not listed a second time either.
     assert reads(sandbox) == read
 
 

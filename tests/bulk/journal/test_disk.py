@@ -75,7 +75,7 @@ PROGRAM = """
                     run = job.run(ids, actions.remove())
                     if room:
                         await anext(run)
-                    # From here on no file grows beyond this: a write past it fails in its middle.
+                    # From here on no file can grow beyond this size: a write past it fails in its middle.
                     largest = max(each.stat().st_size for each in Path(journal).parent.iterdir())
                     resource.setrlimit(resource.RLIMIT_FSIZE, (largest + room, largest + room))
                     async for _ in run:

@@ -93,7 +93,7 @@ def kill_often(sandbox: Sandbox, folder: Path, *, orders: int, kills: int, fault
     most = orders // (kills + 1)
     with Proxy(sandbox.base_url, plan, answers_all=False) as proxy:
         for _ in range(kills):
-            # Some are killed before they have sent anything; together they never finish.
+            # Some runs are killed before they have sent anything. All of them together never finish the job.
             kill_after = rng.randint(0, most)
             plan.left = kill_after + rng.randint(0, (orders - 1 - kills * most) // kills)
             assert run_once(sandbox, proxy, journal, ids, kill_after), "the job was done too soon"
@@ -109,7 +109,7 @@ def kill_often(sandbox: Sandbox, folder: Path, *, orders: int, kills: int, fault
 @pytest.mark.parametrize(
     ("faults", "orders"),
     [
-        # Both of these are in the last one.
+        # The last case has the faults of both of these.
         pytest.param(READY["lost-answers"], 150, marks=pytest.mark.soak),
         pytest.param(READY["rate-limited"], 90, marks=pytest.mark.soak),
         (READY["chaos"], 90),

@@ -107,7 +107,7 @@ def test_a_run_that_was_taken_over_writes_nothing(postgres: str) -> None:
     first.record([Change(1, "sent")], {})
     assert first.kept_back() is None
     assert first.since_late() is None
-    # As if its process had stopped.
+    # Nothing renews the lease, as if the process had stopped.
     first.stop_renewing()
     while True:
         with suppress(JournalLockedError):
@@ -359,7 +359,7 @@ async def test_a_database_that_stays_away(sandbox: Sandbox, server: PostgresServ
                 assert len(effects(sandbox)) <= sent + 2
             finally:
                 await to_thread.run_sync(server.start)
-            # The run that renewed the lease does not get it back, which would keep others out.
+            # The run does not renew its lease when the database is back, which would keep others out.
             await until(lambda: not any("lease" in thread.name for thread in threading.enumerate()))
             assert not read_journal(journal).running
         assert_hides_the_password(raised.value)
@@ -470,7 +470,7 @@ async def test_a_run_whose_lease_ended_sends_nothing(
             for _ in range(4):
                 await anext(run)
             (mine,) = taken
-            # Another run takes the job, and half a minute has passed when it wakes.
+            # Another run takes the job. Half a minute has passed when the first run wakes.
             await to_thread.run_sync(mine.stop_renewing)
             over = "UPDATE norce_job_shard SET leased_until = clock_timestamp() - interval '15 s'"
             await to_thread.run_sync(lambda: read(journal, lambda connection: connection.execute(over)))

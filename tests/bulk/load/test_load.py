@@ -262,7 +262,7 @@ def test_it_starts_with_one_more_for_every_answer() -> None:
 
 @pytest.mark.parametrize(
     ("outcome", "throttled", "limit"),
-    # The rate handles "too many". After an unanswered request a half goes, which was added last, and a tenth.
+    # A rejection concerns the rate. A request without an answer halves the limit, which had doubled, and takes a tenth.
     [(Outcome.REJECTED, True, 64), (Outcome.UNKNOWN, False, 28), (Outcome.NOT_SENT, False, 28)],
 )
 def test_the_first_sign_of_pressure_ends_that(outcome: Outcome, throttled: bool, limit: int) -> None:
@@ -274,7 +274,7 @@ def test_the_first_sign_of_pressure_ends_that(outcome: Outcome, throttled: bool,
     for _ in range(20):
         clock.now += 0.1
         heard(limiter, 1.5)
-    # Half of it for a window, which measures how long an answer takes when nothing waits.
+    # The limit is halved for a window, which measures how long an answer takes when nothing waits.
     assert (ends_at, limiter.limit) == (limit // 2, limit // 2)
 
 
@@ -398,7 +398,7 @@ async def test_calls_under_an_adaptive_load_learn_its_rate() -> None:
         (Outcome.NOT_SENT, None, False, 3),
         (Outcome.UNKNOWN, 500, False, 4),
         (Outcome.REJECTED, 429, True, 4),
-        # With Retry-After: too many a second, whatever it says of the write.
+        # A 503 with Retry-After means too many a second, whatever became of the write.
         (Outcome.UNKNOWN, 503, True, 4),
     ],
 )

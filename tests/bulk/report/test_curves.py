@@ -91,7 +91,7 @@ def test_a_sample_is_the_sum_of_all_runs(
     assert [sample.at for sample in samples] == [1_800_000_001.0, 1_800_000_002.0, 1_800_000_003.0]
     assert {sample.in_flight for sample in samples} == {7}
     assert {sample.limit for sample in samples} == {10**12 + 5}
-    # Half of them were held back for half of the time.
+    # One of the two runs was held back for half of the time.
     assert [sample.throttled for sample in samples] == [0.0, 0.25, 0.5]
 
 

@@ -31,7 +31,7 @@ pytestmark = [
     pytest.mark.anyio,
     pytest.mark.slow(group="dask"),
     pytest.mark.timeout(900),
-    # Its cluster and its client end in threads of their own, unobserved.
+    # The cluster and the client of Dask close their sockets in threads of their own, after the test.
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.parametrize("anyio_backend", ["asyncio"]),
 ]

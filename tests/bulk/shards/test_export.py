@@ -45,7 +45,7 @@ pytestmark = [
     pytest.mark.anyio,
     pytest.mark.slow(group="postgres"),
     pytest.mark.timeout(600),
-    # What an export adds to a job over shards is files, which are written in threads.
+    # An export adds files to a job over shards. Threads write them, so the loop makes no difference.
     pytest.mark.in_turn("anyio_backend", over="module"),
 ]
 SHARDS = 3
@@ -212,7 +212,7 @@ async def test_an_export_that_is_replaced(place: Place, threads: ThreadPoolExecu
     await place.spread(ids[:4], into(folder), on=threads, shards=2, journal=other)
     assert (manifest(folder)["job"], ids_in(folder)) == ("another", sorted(ids[:4]))
     assert names_in(folder) == parts_in(folder)
-    # The report of the first would name the manifest of the other.
+    # Otherwise the report of the first job would name the manifest of the other.
     for overwrite in (False, True):
         with pytest.raises(ConfigurationError, match="orders holds the export of another job, which has replaced that"):
             await place.spread(ids, into(folder, "csv", overwrite=overwrite), on=threads, shards=SHARDS)

@@ -36,7 +36,7 @@ pytestmark = [
     pytest.mark.anyio,
     pytest.mark.slow(group="postgres"),
     pytest.mark.timeout(900),
-    # What an export adds to a job over shards is files, which are written in threads.
+    # An export adds files to a job over shards. Threads write them, so the loop makes no difference.
     pytest.mark.in_turn("anyio_backend", over="module"),
 ]
 SHARDS = 3
@@ -146,10 +146,10 @@ async def test_a_run_that_is_frozen_at_a_step(
         try:
             await ice.frozen()
             await work()
-            # What the frozen one has read and not written down is read again, and not refused then.
+            # An order that the frozen run has read but not recorded is read again, and is not refused then.
             refused = 9 - len(ids_in(folder))
             assert refused == 1 or step in ("append", "record")
-            # A frozen one that has made its part has the shard for as long as the lease.
+            # A frozen run that has made its part keeps the shard until its lease ends.
             await until(lambda: not read_journal(here.journal, reasons=False).running)
             assert plan_again(here.journal, ["refused"]) == refused
             await work()
@@ -322,7 +322,7 @@ async def test_workers_that_are_killed_and_frozen(place: Place, tmp_path: Path, 
             end(workers)
 
     ids = await orders(place.sandbox, 120)
-    # So slow that several of them are seen at work.
+    # The service is so slow that several workers are seen at work.
     place.sandbox.faults.play(FaultPlan([FaultRule(Delay(0.05))]))
     for number in range(rounds):
         here, folder = replace(place, journal=replace(place.journal, job=f"round {number}")), tmp_path / f"{number}"

@@ -41,13 +41,13 @@ async def test_workers_that_are_killed_and_frozen(place: Place, rounds: int) -> 
     def run(place: Place) -> None:
         workers = [worker(place) for _ in range(3)]
         try:
-            # Checked at once: a worker may be between two shards a moment later.
+            # Use what was found at once, because a worker may be between two shards a moment later.
             while len(busy := place.busy()) < 2:
                 time.sleep(0.01)
             killed, stopped = [one for one in workers if one.pid in busy][:2]
             killed.kill()
             os.kill(stopped.pid, signal.SIGSTOP)
-            # They have their shards until the leases are over, and another may take those then.
+            # Both keep their shards until their leases end. Then another worker may take them.
             wait_until(lambda: not sends(stopped, place) and not sends(killed, place))
             wait_until(lambda: read_journal(place.journal, reasons=False).running)
             os.kill(stopped.pid, signal.SIGCONT)

@@ -134,7 +134,7 @@ class Truth:
         return value
 
     def _later(self, holds: Callable[[], object], told: str) -> None:
-        # A change that is not done may come late: it is checked before the next change, and counted then.
+        # A change that was not done may still come late. It is checked before the next change, whose count includes it.
         self.sandbox.advance(10.0)
         self.order("o-nobody-has")
         assert holds(), told
@@ -219,7 +219,7 @@ async def entries_of(
     assert (await part.ensure(entries[0])).value.id == first
     assert active("id") == [first]
     assert told.times(create, order.id) == 1
-    # Refused if the service writes nulls that it does not take back (docs/uncertain.md): then nothing was done.
+    # The service may write nulls that it refuses to read (docs/uncertain.md). The edit is refused then, and not done.
     edit = part.update(first, lambda one: setattr(one, "name", "Card"))
     await told.hold(edit, update, order.id, lambda _: active("name") == ["Card"])
     extra = await part.create(entries[1])

@@ -29,7 +29,7 @@ OK: Reply = (200, None)
 
 
 class _Server(ThreadingHTTPServer):
-    # With room for only five, some of thirty callers at once would wait a second before they try again.
+    # If the queue had only five places, some of thirty callers at once would wait a second before they try again.
     request_queue_size = 128
 
 

@@ -188,7 +188,8 @@ async def test_changes_of_a_patch_call_their_hooks_in_the_order_of_the_parts(api
     ]
     receiver.routes["/reference"] = lambda got: (200, [] if "attributes" in got.order else everything)
     await api.ok("PUT", f"{order}/reference", "r1")
-    # The reference's hook comes first, as nothing else had changed; attributes come after it in the same round.
+    # The hook of the reference comes first, because nothing else has changed yet. The hook of the attributes follows in
+    # the same round.
     assert receiver.paths == ["/reference", "/attributes", *reversed([f"/{p}" for p in parts[2:]])]
     got = await api.ok("GET", order)
     assert got["total"] == {"includingVat": 20, "excludingVat": 16}
@@ -280,7 +281,7 @@ async def test_a_patch_may_lead_to_another_status(api: Api, receiver: Receiver) 
     state = (await api.ok("GET", order))["state"]
     assert state["currentStatus"] == "accepted"
     assert [entry["status"] for entry in state["transitions"]] == ["accepted"]
-    assert len(receiver.got) == 2  # called again about its own change
+    assert len(receiver.got) == 2  # the hook is called again about its own change
 
 
 @rule("hook-patch-limits")
@@ -376,7 +377,7 @@ async def test_other_calls_continue_and_none_is_lost(api: Api, sandbox: Sandbox,
     assert sorted(payment["amount"] for payment in got["payments"]) == [1, 2, 3]
     assert got["reference"] == "meanwhile"
     assert len(sandbox.effects.of(operation="CreateOrderPayment")) == 3
-    # Each was called with the payments that it was committed with.
+    # One of the calls was made with all three payments.
     assert max(len(call.order["payments"]) for call in receiver.got) == 3
 
 

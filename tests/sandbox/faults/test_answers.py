@@ -90,7 +90,7 @@ async def test_an_accepted_change_is_carried_out_later(api: Api, sandbox: Sandbo
     assert (await api.ok("GET", path))["state"]["currentStatus"] == "checkout"
     clock.advance(2)
     assert (await api.ok("GET", path))["state"]["currentStatus"] == "processing"
-    # By the time it is due, this one is no longer possible.
+    # This change is no longer possible by the time it is due.
     assert (await send(api, "PUT", f"{path}/cart", CART)).status_code == 202
     clock.advance(2)
     assert "reference" not in (await api.ok("GET", path))["cart"]

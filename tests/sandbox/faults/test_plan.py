@@ -155,7 +155,7 @@ def test_the_ready_made_plans_are_found_by_name(name: str) -> None:
 def test_shares_depend_on_the_seed_and_the_count_alone() -> None:
     rule = FaultRule(LoseAnswer(), share=0.2)
     first = hits(playing(rule, seed=1), 500)
-    # Requests for another operation in between move nothing.
+    # Requests for another operation in between make no difference.
     mixed = playing(rule, seed=1)
     again: list[int] = []
     for number in range(1, 501):

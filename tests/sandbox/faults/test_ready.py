@@ -89,7 +89,7 @@ async def test_the_client_succeeds(sandbox: Sandbox) -> None:
         statuses = [order.status async for order in norce.orders.iterate()]
     assert statuses == ["completed"] * count
     made = books(sandbox)
-    # Setting the same cart twice does no harm; each of the others must have happened once.
+    # Setting the same cart twice does no harm. Each other change must have been made once.
     assert made.pop("UpdateCheckoutOrderCart") >= count
     expected = walked(count)
     del expected["UpdateCheckoutOrderCart"]

@@ -162,7 +162,7 @@ def test_the_pages_about_the_sandbox_are_never_refused(
     with Sandbox(token="sandbox-token", inspect=True, faults=plan) as sandbox:
         for path, status in (("/__inspect/", 403), ("/__sandbox/faults", 200)):
             with Raw(sandbox) as raw:
-                # In pieces, as a network may deliver them.
+                # A network may deliver a request in pieces.
                 raw.socket.sendall(b"GET " + path[:5].encode())
                 raw.socket.sendall(f"{path[5:]} HTTP/1.1\r\nhost: localhost\r\n".encode())
                 raw.socket.sendall(b"authorization: Bearer sandbox-token\r\nconnection: close\r\n\r\n")
@@ -188,7 +188,7 @@ def test_leaving_does_not_wait_for_a_connection_without_a_request(caplog: pytest
     with Sandbox(faults=FaultPlan([FaultRule(RefuseConnection())])) as sandbox, Raw(sandbox) as raw:
         raw.socket.sendall(b"GET /")
         with Raw(sandbox) as later:
-            # Once this is answered, the connection before it was accepted too.
+            # When this request is answered, the earlier connection was accepted too.
             later.send("GET", "/__sandbox/clock")
             later.answer()
         sandbox.close()

@@ -27,7 +27,7 @@ def test_a_link_works_once(inspected: Sandbox) -> None:
         assert second.get(link).status_code == 403
         assert second.get(f"{origin(inspected)}/__inspect/").status_code == 403
         assert second.get(inspected.inspector_link()).status_code == 200
-        # Visitors that are in stay in.
+        # A visitor who has entered can stay.
         assert first.get(f"{origin(inspected)}/__inspect/").status_code == 200
 
 
@@ -104,7 +104,7 @@ def test_it_is_separate_from_the_service(inspected: Sandbox, visitor: httpx.Clie
 
 def test_a_sandbox_without_it_loads_nothing_of_it() -> None:
     with Sandbox() as sandbox:
-        # Nothing is kept for it.
+        # The log keeps nothing for an inspector.
         assert type(sandbox.requests) is RequestLog
         assert httpx.get(f"{origin(sandbox)}/__inspect/", verify=NO_TLS).status_code == 404
         with pytest.raises(RuntimeError, match="inspect=True"):

@@ -110,7 +110,7 @@ def test_axe_finds_nothing(
     script = axe.source(cache.mkdir("axe-core"))
     if script is None:
         pytest.skip("no test of accessibility: axe-core is not here, and the npm registry can't be reached")
-    # In the dark the pages are the same but for their colours.
+    # The dark pages differ only in their colours.
     rules = "runOnly: ['color-contrast']" if scheme == "dark" else ""
     sandbox, order = scene
     page = visit(color_scheme=scheme)
@@ -118,7 +118,7 @@ def test_axe_finds_nothing(
         page.goto(f"{origin(sandbox)}/__inspect{path}")
         page.evaluate(script)
         found = page.evaluate(f"axe.run(document, {{resultTypes: ['violations'], {rules}}})")
-        # A page that updates loads itself again; the order of its headings and the rest does not change.
+        # A page that updates loads itself again, but its structure does not change.
         assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == [], path
 
 

@@ -73,7 +73,7 @@ def test_the_history_of_an_order(inspected: Sandbox, visitor: httpx.Client) -> N
         caller.send("PUT", f"/orders/{order}/state", {"currentStatus": "completed"})
     with Caller(inspected, **{"user-agent": "till/2.0 python"}) as till:
         till.send("PUT", f"/orders/{order}/reference", "r-1")
-        # Refused, so it changes nothing.
+        # This change is refused, so the history does not have it.
         till.send("PUT", f"/orders/{order}/cart", CART)
     text = text_of(visitor.get(f"/orders/{order}").text)
     happened = text.partition("What happened")[2].partition("Payments")[0]

@@ -128,6 +128,6 @@ def test_the_stream_reports_changes(inspected: Sandbox, caller: Caller, visitor:
         assert next(lines).startswith("retry:")
         caller.order()
         assert "event: changed" in (line for line in lines)
-        # It ends with the server, which does not wait for it.
+        # The stream ends with the server, which does not wait for it.
         inspected.stop()
         assert list(lines)[-1:] in ([], [""])

@@ -291,7 +291,7 @@ class Walker:
         receiver.routes.update({f"/{name}": _answering(reply) for name, reply in _REPLIES.items()})
 
     def _made(self) -> Sandbox:
-        # No call may be late because the machine is: how long the readings wait has tests of its own.
+        # Long timeouts, so that no call is late on a slow machine. Other tests show the timeouts of the readings.
         return Sandbox(
             readings=self.readings, clock=self.clock, seed=7, token="t", hook_timeout=60, validation_timeout=60
         )
@@ -303,7 +303,7 @@ class Walker:
         await self.sandbox.deliver_due()
         self.seen.append(list(self.sandbox.effects))
         got = [(one.path, one.headers.get("authorization"), one.content) for one in self.receiver.got]
-        # Several may be on their way at the same time.
+        # Several may be in flight at the same time, so their order is not compared.
         self.seen.append(sorted(got, key=repr))
         self.touched |= self.sandbox.touched
         self.sandbox.close()
@@ -369,7 +369,7 @@ class Walker:
         return path
 
     def _body(self, body: Any) -> Any:
-        """With the receiver's address where a callback leads."""
+        """Put the address of the receiver where a callback has its name."""
         if is_mapping(body):
             return {
                 name: f"{self.receiver.url}/{value}" if name in ("invoke", "url") else self._body(value)

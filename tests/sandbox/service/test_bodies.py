@@ -98,7 +98,7 @@ async def test_a_date_time_needs_its_offset(api: Api) -> None:
     "item", [{"quantity": 2**31}, {"quantity": 10**5000}, {"vatRate": 1e12}, {"total": {"includingVat": -(10**12)}}]
 )
 async def test_numbers_have_a_range(api: Api, item: dict[str, Any]) -> None:
-    # Written by hand: Python's own writer limits whole numbers, and other clients do not.
+    # The JSON is written by hand, because Python limits the digits of whole numbers and other clients do not.
     text = "1" + "0" * 5000 if item.get("quantity", 0) > 2**31 else None
     content = f'{{"cart":{{"items":[{{"quantity":{text}}}]}}}}' if text else json.dumps({"cart": {"items": [item]}})
     sent = {"content": content, "headers": {"content-type": "application/json"}}

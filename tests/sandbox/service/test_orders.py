@@ -93,7 +93,7 @@ async def test_a_cart_reference_belongs_to_one_order(api: Api, sandbox: Sandbox)
     assert len((await api.ok("GET", "/orders"))["data"]) == 1
     assert len(sandbox.effects) == 1
 
-    await api.ok("PUT", f"{path}/cart", CART)  # its own it may keep
+    await api.ok("PUT", f"{path}/cart", CART)  # an order may keep its own reference
     await api.status(path, "removed")
     other = await api.order(cart=CART)
     await api.ok("DELETE", other)

@@ -10,7 +10,7 @@ from tests.sandbox.support import CART, SHIPPING, Api, rule
 pytestmark = pytest.mark.anyio
 
 STATUSES = ("checkout", "processing", "accepted", "completed", "declined", "removed")
-# Written out by hand, not taken from the sandbox.
+# These are written out by hand and not taken from the sandbox.
 ALLOWED = {
     ("checkout", "processing"),
     ("checkout", "accepted"),

@@ -46,7 +46,7 @@ async def test_a_removed_payment_pays_nothing(api: Api) -> None:
     ("prices", "total"),
     [
         ([0.1, 0.2], 0.3),
-        ([1.005, 0], 1.01),  # half up, on the number as written; as a float it is below the half
+        ([1.005, 0], 1.01),  # half up by the number as written, which as a float is below the half
         ([1.004, 1.004], 2.0),  # rounded before they are added
         ([2.675, 2.675], 5.36),
     ],
