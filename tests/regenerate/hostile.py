@@ -14,7 +14,7 @@ from typing import Any, cast
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.regenerate import running
+from tests.regenerate import miniature, running
 
 ROOT = Path(__file__).parents[2]
 Document = dict[str, Any]
@@ -167,9 +167,11 @@ def places(value: Any, names: bool = False) -> Iterator[tuple[dict[str, Any], st
 
 
 def tree(folder: Path) -> Path:
-    """A copy of what the command works on, with the corrections made in the description, so that any other will do."""
-    for name in ("openapi", "scripts", "generated", "src"):
+    """A copy of what the command works on, with the corrections made in the description, so that any other will do, and
+    little code beside it."""
+    for name in ("openapi", "scripts", "generated"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    miniature.write_code(folder)
     plain = "overlay: 1.0.0\ninfo: {title: none, version: '1'}\nactions: []\n"
     (folder / "openapi/overlay.yaml").write_text(plain, encoding="utf-8")
     (folder / "openapi/order-management.v0.yaml").write_text(json.dumps(description()), encoding="utf-8")

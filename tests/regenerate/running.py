@@ -1,7 +1,8 @@
 """Runs the regeneration on copies of what it works on, in processes that have its libraries imported already.
 
-That is the command but for ``regenerate.sh``, which finds the environment and starts Python in it: two thirds of what
-a run takes. :mod:`tests.regenerate.test_regenerate` has the whole of it too.
+That is the command but for two starts of Python: ``regenerate.sh`` finds the environment and starts the command in it,
+and the command starts the generator. They are most of what a run takes. :mod:`tests.regenerate.test_regenerate` has the
+whole of it too.
 """
 
 from __future__ import annotations
@@ -19,9 +20,23 @@ from tests.support.warm import Warm
 _environment: Any = importlib.import_module("regenerate.environment")
 
 ROOT = Path(__file__).parents[2]
-_COMMAND = """
-import sys
+GENERATING_HERE = """
 from pathlib import Path
+from regenerate import failure, generate, render
+
+def _here(what, module, *arguments, started=generate._run):
+    if module != "regenerate.render":
+        return started(what, module, *arguments)
+    try:
+        render.main(*map(Path, arguments))
+    except failure.RegenerationError as error:
+        raise failure.RegenerationError(f"{what} is not content:\\n{error}") from error
+
+generate._run = _here
+"""
+"""The generator runs in the process of the command, which has imported it already."""
+_COMMAND = f"""{GENERATING_HERE}
+import sys
 from regenerate.__main__ import main
 from regenerate.layout import Layout
 sys.exit(main(sys.argv[2:], Layout(Path(sys.argv[1]))))
@@ -37,13 +52,13 @@ def _warm() -> tuple[Warm, dict[str, str]]:
     return Warm(*modules, python=str(python), environment=environment), environment
 
 
-def in_its_environment(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """A program in the environment of the regeneration."""
+def in_its_environment(code: str, *arguments: str, given: str = "", **more: str) -> subprocess.CompletedProcess[str]:
+    """A program in the environment of the regeneration, with its input and more variables."""
     warm, environment = _warm()
-    status, out, err = warm.run(code, *arguments, env=environment, cwd=ROOT)
+    status, out, err = warm.run(code, *arguments, given=given, env={**environment, **more}, cwd=ROOT)
     return subprocess.CompletedProcess([*arguments], status, out, err)
 
 
-def regenerated(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def regenerated(tree: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
     """The command on this copy."""
-    return in_its_environment(_COMMAND, str(tree), *arguments)
+    return in_its_environment(_COMMAND, str(tree), *arguments, **more)

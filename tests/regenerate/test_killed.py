@@ -1,6 +1,5 @@
 """The regeneration, killed after each of its steps: the old or the new, never a mixture; the next run does its work."""
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -9,12 +8,9 @@ from tests.regenerate import running
 
 pytestmark = pytest.mark.slow(group="regeneration")
 
-ROOT = Path(__file__).parents[2]
-
 # Kills its own process, as the system would, when the named function has been called so many times.
-KILLED = """
+KILLED = f"""{running.GENERATING_HERE}
 import importlib, os, signal, sys
-from pathlib import Path
 from regenerate import __main__ as command
 from regenerate.layout import Layout
 
@@ -65,12 +61,11 @@ def contents(tree: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def tree(tmp_path: Path) -> Path:
-    for folder in ("openapi", "scripts", "generated", "src"):
-        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    text = (tmp_path / "openapi/order-management.v0.yaml").read_text(encoding="utf-8")
-    (tmp_path / "new.yaml").write_text(text.replace("title: Norce", "title: New Norce", 1), encoding="utf-8")
-    return tmp_path
+def tree(tree: Path) -> Path:
+    """With another description beside it."""
+    text = (tree / "openapi/order-management.v0.yaml").read_text(encoding="utf-8")
+    (tree / "new.yaml").write_text(text.replace("title: Norce", "title: New Norce", 1), encoding="utf-8")
+    return tree
 
 
 @pytest.mark.parametrize(

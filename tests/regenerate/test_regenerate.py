@@ -1,4 +1,4 @@
-"""scripts/regenerate.sh, run on a copy of what it needs: the repository itself stays untouched."""
+"""scripts/regenerate.sh, run on a copy of what it needs, or of a small repository: this one stays untouched."""
 
 import http.server
 import importlib
@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.regenerate.running import in_its_environment
 from tests.regenerate.running import regenerated as run
 
 pytestmark = pytest.mark.slow(group="regeneration")
@@ -35,14 +36,13 @@ TYPES_SEEN = ROOT / ".mypy_cache" / "of-generated-code"
 
 
 @pytest.fixture
-def tree(tmp_path: Path) -> Path:
-    """A bare copy of what the script reads, and nothing of Python's around it."""
-    tree = tmp_path / "with space" / "repo"
+def whole(tmp_path: Path) -> Path:
+    """A bare copy of what the script reads of this repository, and nothing of Python's around it."""
+    tree = tmp_path / "with space" / "whole"
     skip = shutil.ignore_patterns("__pycache__")
     for folder in ("openapi", "scripts", "generated", "src"):
         shutil.copytree(ROOT / folder, tree / folder, ignore=skip)
     (tree / DESCRIPTION).chmod(0o644)
-    # Settings above generated/ that would change every line if they had an effect.
     (tree / "ruff.toml").write_text("line-length = 40\n[format]\nquote-style = 'single'\n", encoding="utf-8")
     return tree
 
@@ -77,16 +77,17 @@ def assert_refused(tree: Path, done: subprocess.CompletedProcess[str], says: str
     assert not (tree / ".cache" / "regenerate").exists()
 
 
-def test_deleted_files_come_back_with_the_same_bytes(tree: Path) -> None:
-    """PROVENANCE is left alone."""
-    before = everything(tree)
-    (tree / PACKAGE / "models" / "cart.py").unlink()
-    (tree / PACKAGE / "STAMP").unlink()
-    (tree / PACKAGE / "errors.py").write_text("by hand", encoding="utf-8")
-    (tree / PACKAGE / "made_up.py").write_text("", encoding="utf-8")
-    done = run_as_shown(tree)
+def test_deleted_files_come_back_with_the_same_bytes(whole: Path, tree: Path) -> None:
+    """PROVENANCE is left alone. Without the folder it is the same."""
+    before = everything(whole)
+    (whole / PACKAGE / "models" / "cart.py").unlink()
+    (whole / PACKAGE / "STAMP").unlink()
+    (whole / PACKAGE / "errors.py").write_text("by hand", encoding="utf-8")
+    (whole / PACKAGE / "made_up.py").write_text("", encoding="utf-8")
+    done = run_as_shown(whole)
     assert done.returncode == 0, done.stderr
-    assert everything(tree) == before
+    assert everything(whole) == before
+    before = everything(tree)
     shutil.rmtree(tree / "generated")
     assert run(tree).returncode == 0
     assert everything(tree) == before
@@ -152,7 +153,7 @@ def test_a_warning_of_the_generator_is_an_error(tree: Path) -> None:
     before = everything(tree)
     json_cart = "          application/json:\n            schema:\n              $ref: '#/components/schemas/Cart'"
     changed = changed_description(tree, json_cart, json_cart.replace("application/json", "text/csv"))
-    assert_refused(tree, run(tree, "--from", str(changed)), "the generator is not content", before)
+    assert_refused(tree, run_as_shown(tree, "--from", str(changed)), "the generator is not content", before)
 
 
 def test_an_overlay_action_that_matches_nothing_is_an_error(tree: Path) -> None:
@@ -308,27 +309,27 @@ def interrupted(tree: Path, number: signal.Signals, after: float) -> int:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_changes_nothing(tree: Path, number: signal.Signals) -> None:
+def test_an_interrupted_run_changes_nothing(whole: Path, number: signal.Signals) -> None:
     """And leaves nothing behind."""
-    (tree / PACKAGE / "errors.py").write_text("by hand", encoding="utf-8")
-    before = everything(tree)
-    assert interrupted(tree, number, after=0.3) == 130
-    assert everything(tree) == before
-    assert not (tree / ".cache" / "regenerate").exists()
+    (whole / PACKAGE / "errors.py").write_text("by hand", encoding="utf-8")
+    before = everything(whole)
+    assert interrupted(whole, number, after=0.3) == 130
+    assert everything(whole) == before
+    assert not (whole / ".cache" / "regenerate").exists()
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_a_run_stopped_at_any_moment_leaves_the_old_or_the_new(tree: Path, number: signal.Signals) -> None:
+def test_a_run_stopped_at_any_moment_leaves_the_old_or_the_new(whole: Path, number: signal.Signals) -> None:
     """Never a mixture, never nothing; and the next run does its work."""
-    good = everything(tree)
+    good = everything(whole)
     for step in range(40):
-        (tree / PACKAGE / "errors.py").write_text("by hand", encoding="utf-8")
-        old = everything(tree)
-        interrupted(tree, number, after=step * 0.05)
-        assert everything(tree) in (old, good)
-    assert run(tree).returncode == 0
-    assert everything(tree) == good
+        (whole / PACKAGE / "errors.py").write_text("by hand", encoding="utf-8")
+        old = everything(whole)
+        interrupted(whole, number, after=step * 0.05)
+        assert everything(whole) in (old, good)
+    assert run(whole).returncode == 0
+    assert everything(whole) == good
 
 
 def test_an_unfinished_swap_is_finished_by_the_next_run(tmp_path: Path) -> None:
@@ -411,8 +412,8 @@ for wrong in (
 
 def test_overlay_actions_do_what_the_specification_says() -> None:
     """In the environment of the regeneration, where the JSONPath library is."""
-    python = environment.ensure(ROOT / ".venv-regenerate")
-    subprocess.run([str(python), "-c", OVERLAY], check=True, env={**os.environ, "PYTHONPATH": str(ROOT / "scripts")})
+    done = in_its_environment(OVERLAY)
+    assert done.returncode == 0, done.stderr
 
 
 def test_an_interrupted_build_of_the_environment_is_not_used(tree: Path) -> None:
