@@ -23,18 +23,18 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 @pytest.fixture(params=["asyncio", "trio"])
 def anyio_backend(request: pytest.FixtureRequest) -> str:
-    """Both event loops, for every test marked ``anyio``."""
+    """Return one of both event loops, for every test marked ``anyio``."""
     return str(request.param)
 
 
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of the PostgreSQL server of this run, with ``{database}`` in it."""
+    """Return the address of this run's PostgreSQL server, with ``{database}`` in it."""
     from tests.support import postgres
 
     if not postgres.is_available():
         pytest.fail(postgres.MISSING)
-    # Under xdist every process has a folder of its own in the one of the run.
+    # Under xdist every process has its own folder below the run's folder.
     run = tmp_path_factory.getbasetemp()
     with postgres.shared_server(run.parent if "PYTEST_XDIST_WORKER" in os.environ else run) as address:
         yield address
@@ -42,7 +42,7 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def postgres(postgres_server: str) -> Iterator[str]:
-    """The address of an empty PostgreSQL database, with a password. Mark the test ``slow(group="postgres")``."""
+    """Return the address of an empty PostgreSQL database, with a password. Mark the test ``slow(group="postgres")``."""
     from tests.support.postgres import drop_database, new_database
 
     address = new_database(postgres_server)
@@ -54,13 +54,14 @@ _TRIED: Counter[str] = Counter()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """``pytest --write-security-docs`` with the files of :data:`tests.security.attacks.ATTACKS` writes their counts."""
+    """Add the options. ``pytest --write-security-docs`` with the files of :data:`tests.security.attacks.ATTACKS` writes
+    their counts."""
     parser.addoption("--write-security-docs", action="store_true", help="put the attacks tried into docs/security.md")
     parser.addoption("--harsh-readings", action="store_true", help="local services follow every harsh reading")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Before anything makes a sandbox, or a test."""
+    """Prepare the run before anything makes a sandbox or a test."""
     turns.begin(config)
     if config.getoption("--harsh-readings"):
         follow_harsh_readings()
@@ -68,7 +69,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Marks tests that only a soak has, before they are left out; if attacks are counted, only they run."""
+    """Mark tests that only a soak has, before they are left out. If attacks are counted, select only their tests."""
     turns.mark_for_soak(items)
     if config.getoption("--harsh-readings"):
         leave_out_exceptions(items, config.rootpath)
@@ -77,25 +78,25 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish() -> None:
-    """Freezes the thousands of tests, because each collection of garbage would spend nearly all of its time on them."""
+    """Freeze the thousands of tests, because each garbage collection would spend nearly all of its time on them."""
     # hypothesis searches for references to trio's random numbers when it is loaded, and would not find frozen objects.
     importlib.import_module("hypothesis")
     gc.collect()
     gc.freeze()
-    # Tests that look for what is left over collect by themselves. To collect as often as Python does by default would
+    # Tests that look for leftovers collect garbage by themselves. Collecting as often as Python does by default would
     # cost the others one part in twenty of the run.
     gc.set_threshold(20_000, 20, 50)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Counts the attacks that failed."""
+    """Count the attacks that failed."""
     attack = attacks.attack_of(report.nodeid)
     if attack is not None and report.when == "call" and report.passed:
         _TRIED[attack] += 1
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Writes the table after a run without a failure; with ``--collect-only``, what there is to try."""
+    """Write the table after a run without a failure. With ``--collect-only`` count the tests that there are."""
     config: Any = session.config
     if config.getoption("--collect-only"):
         _TRIED.update(attack for item in session.items if (attack := attacks.attack_of(item.nodeid)))

@@ -1,8 +1,8 @@
 """The suite against a service that follows every harsh reading: ``pytest --harsh-readings``, or ``nox -s readings``.
 
-A sandbox that is made without readings then follows all harsh ones. Tests of what the service does under the first
-reading of a rule can't hold there: ``tests/data/harsh.yaml`` lists them by the reading that they can't be run with, and
-says why. They are skipped. An entry that names no test fails the run.
+A sandbox that is made without readings then follows all harsh ones. Tests of the service under the first reading of a
+rule can't hold there. ``tests/data/harsh.yaml`` lists them, with the reading that they can't be run with and the
+reason. They are skipped. An entry that names no test fails the run.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ EXCEPTIONS = Path(__file__).parent / "data" / "harsh.yaml"
 
 
 def follow_harsh_readings() -> None:
-    """Every sandbox of this process, unless its test chooses readings."""
+    """Let every sandbox of this process follow the harsh readings, unless its test chooses readings."""
 
     def harsh_unless_chosen(given: ReadingsLike | None) -> Readings:
         return Readings.harsh() if given is None else readings_of(given)
@@ -30,7 +30,7 @@ def follow_harsh_readings() -> None:
 
 
 def exceptions() -> Iterator[tuple[str, str]]:
-    """The names of the tests that are left out, each with the reason."""
+    """Yield the names of the tests that are left out, each with the reason."""
     groups: dict[str, dict[str, Any]] = yaml.safe_load(EXCEPTIONS.read_text(encoding="utf-8"))
     for reading, group in groups.items():
         for test in group["tests"]:

@@ -1,6 +1,6 @@
 """Rules for the package as a whole: no modules import each other in a circle, and no folder is too full.
 
-That imports go down from layer to layer, `lint-imports` checks by the contracts in `pyproject.toml`.
+`lint-imports` checks by the contracts in `pyproject.toml` that imports go down from layer to layer.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MOST_FILES = 20
 
 
 def circle_in(imports: Mapping[str, Collection[str]]) -> list[str]:
-    """A circle of modules, each imported by the next one; empty if there is none."""
+    """Return a circle of modules, each imported by the next one; empty if there is none."""
     try:
         TopologicalSorter(imports).prepare()
     except CycleError as found:
@@ -32,13 +32,13 @@ def circle_in(imports: Mapping[str, Collection[str]]) -> list[str]:
 
 
 def full_folders(files: Collection[Path]) -> dict[Path, int]:
-    """The folders that hold too many files side by side, with their number."""
+    """Return the folders that hold too many files side by side, with their number."""
     return {folder: count for folder, count in Counter(file.parent for file in files).items() if count > MOST_FILES}
 
 
 @pytest.fixture(scope="module")
 def imports() -> Mapping[str, Collection[str]]:
-    """The imports of each module within the package, with those for type checkers only or inside functions."""
+    """Return the imports of each module within the package, also those inside functions or for type checkers only."""
     graph = grimp.build_graph("norce_order_async", exclude_type_checking_imports=False, cache_dir=None)
     return {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
 
@@ -48,7 +48,7 @@ def test_no_modules_import_each_other_in_a_circle(imports: Mapping[str, Collecti
 
 
 def test_imports_of_type_checkers_and_of_functions_count(imports: Mapping[str, Collection[str]]) -> None:
-    """Neither hides an import from this check or from lint-imports."""
+    """No such import is hidden from this check or from lint-imports."""
     assert "norce_order_async.pipeline.core" in imports["norce_order_async.raw"]  # under TYPE_CHECKING
     assert "norce_order_async.engines.aiohttp" in imports["norce_order_async.engines.select"]  # in a function
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
@@ -56,8 +56,9 @@ def test_imports_of_type_checkers_and_of_functions_count(imports: Mapping[str, C
 
 
 def test_the_generated_package_is_named_in_two_files_only() -> None:
-    """By what calls it: in `_api.py`, and its models in `models.py`. The sandbox reads the description as data, and the
-    hooks of PyInstaller say what belongs into a program. lint-imports finds imports, this finds names in texts too."""
+    """Calls of it are named in `_api.py`, and its models in `models.py`. The sandbox reads the description as data, and
+    the hooks of PyInstaller list what belongs into a program. lint-imports finds imports, and this test also finds
+    names in texts."""
     naming = {
         file.relative_to(PACKAGE).as_posix()
         for file in PACKAGE.rglob("*.py")
@@ -95,7 +96,7 @@ def test_the_page_names_existing_files_and_all_folders() -> None:
     named = set(re.findall(r"`([\w./-]+(?:\.py|\.sh|/))`", page))
     tables = page.split("## Layers")[0]
     assert len(named) > 30
-    # In the text a file of the row's folder stands without it.
+    # The text names a file of the row's folder without the folder.
     places = [ROOT, PACKAGE, *(PACKAGE / folder for folder in re.findall(r"`([\w/]+/)`", tables)), ROOT / "scripts"]
     assert {name for name in named if not any((place / name).exists() for place in places)} == set()
     folders = {f"{path.parent.relative_to(PACKAGE)}/" for path in PACKAGE.glob("*/__init__.py")}

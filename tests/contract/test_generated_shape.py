@@ -1,7 +1,7 @@
-"""The shape of the few generated names that the package uses, against the description.
+"""The few generated names that the package uses keep the shape that the description gives them.
 
-When a new description or generator moves one of them, this names the operation; the places that use them are
-``pipeline/request.py``, ``pipeline/response.py`` and ``raw.py``.
+When a new description or generator moves one of them, these tests name the operation. ``pipeline/request.py``,
+``pipeline/response.py`` and ``raw.py`` use the names.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def followed(parameter: dict[str, Any]) -> dict[str, Any]:
 
 @every_operation
 def test_the_builder_takes_what_the_description_has(operation: Operation) -> None:
-    """Path ids, query parameters, headers and the body, by their names in snake case."""
+    """The builder takes path ids, query parameters, headers and the body, by their names in snake case."""
     method, path, described = DESCRIBED[operation.id]
     names = {followed(parameter)["name"].replace("-", "_") for parameter in described.get("parameters", [])}
     if "requestBody" in described:
@@ -64,7 +64,7 @@ def test_the_builder_takes_what_the_description_has(operation: Operation) -> Non
 
 @every_operation
 def test_the_parser_never_raises(operation: Operation) -> None:
-    """Whatever the status and the JSON; it reports differences."""
+    """The parser accepts any status and any JSON, and reports differences."""
     told: list[str] = []
     token = DRIFT.set(lambda where, kind: told.append(kind))
     try:
@@ -77,19 +77,19 @@ def test_the_parser_never_raises(operation: Operation) -> None:
 
 
 def test_every_query_parameter_of_the_listing_has_a_filter() -> None:
-    """Besides offset and limit, which are the page's."""
+    """Only offset and limit have none, because they belong to the page."""
     _, _, described = DESCRIBED["GetCheckoutOrders"]
     query = {parameter["name"] for parameter in map(followed, described["parameters"]) if parameter["in"] == "query"}
     assert set(OrderFilter.__dataclass_fields__) == query - {"offset", "limit"}
 
 
 def test_the_statuses_are_the_description_s() -> None:
-    """The table of edges has each of them."""
+    """The known statuses are exactly those of the description."""
     assert set(STATUSES) == set(DESCRIPTION["components"]["schemas"]["OrderStatus"]["enum"])
 
 
 def test_members_that_the_client_reads() -> None:
-    """Parts of the handle, and natural keys, are members of the models."""
+    """Parts of the handle and natural keys are members of the models."""
     members = models.OrderData.MEMBERS
     assert {"cart", "customer", "payments", "shippings", "consents", "hooks", "notifications", "validations"} <= members
     assert {"state", "reference", "total", "created", "lastModified", "attributes"} <= members

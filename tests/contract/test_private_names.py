@@ -1,6 +1,6 @@
 """Tests use the public interface: none of them uses a private name of another class or module.
 
-A test that does can't tell a caller's trouble from a change inside, and holds up every change there.
+A test that does can't tell a user's problem from a change inside, and makes every such change harder.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ def is_private(name: str) -> bool:
 
 
 def is_module(name: str) -> bool:
-    """Whether this is a module, whose underscore means only that users do not import it."""
+    """Return whether this is a module, whose underscore only means that users do not import it."""
     path = name.replace(".", "/")
     return any((ROOT / top / f"{path}.py").exists() for top in ("src", "generated", "scripts"))
 
 
 def _is_own(given: list[ast.expr]) -> bool:
-    """Whether a method asks for an attribute of its own object, as in ``hasattr(self, "_name")``."""
+    """Return whether a method asks for an attribute of its own object, as in ``hasattr(self, "_name")``."""
     return bool(given) and isinstance(given[0], ast.Name) and given[0].id in ("self", "cls")
 
 
 def private_names(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Line and name of every private name that is not one of the object in whose method it is used."""
+    """Yield line and name of every private name that does not belong to the object in whose method it is used."""
     for node in ast.walk(tree):
         match node:
             case ast.Attribute(value=ast.Name(id="self" | "cls")):
@@ -71,7 +71,7 @@ def private_names(tree: ast.AST) -> Iterator[tuple[int, str]]:
 
 @cache
 def names_in(file: Path) -> list[tuple[int, str]]:
-    """Each file is read once by a process."""
+    """Return the private names in a file, which each process reads once."""
     return list(private_names(ast.parse(file.read_text(encoding="utf-8"))))
 
 

@@ -1,13 +1,13 @@
-"""The local order service keeps to the description: whatever is sent to it, it answers as the description says.
+"""The local order service keeps to the description: it answers any request as the description says.
 
-schemathesis makes requests out of the description, good ones and bad ones, and looks at each answer: no server error,
-a status that the operation has, the content type and the schema of that status. Each request meets the same order, in
-which all that a path can name exists, and each operation must have succeeded at least once: a service that refuses
-everything would keep to the description too.
+schemathesis makes good and bad requests from the description and checks each answer: no server error, a status that the
+operation has, and the content type and the schema of that status. Each request gets the same order, in which everything
+that a path can name exists. Each operation must have succeeded at least once, because a service that refuses everything
+would keep to the description too.
 
-What is *not* asked is whether good data is taken and bad data refused. The real service takes what its description
-forbids: its published samples write `Person` and `Intent`, which the enums do not have. The sandbox does as it does,
-and refuses well-formed data besides, such as a status that the order is not ready for.
+The tests do *not* check whether good data is accepted and bad data refused. The real service accepts values that its
+description forbids: its published samples write `Person` and `Intent`, which the enums do not have. The sandbox does
+the same, and also refuses well-formed data, such as a status that the order is not ready for.
 """
 
 from collections import Counter
@@ -24,8 +24,8 @@ from norce_order_async.sandbox import Sandbox
 from tests.sandbox.callbacks.receiver import receiving
 from tests.sandbox.support import API, CART, DOCUMENT, SHIPPING
 
-# By name: to read its types costs the type checkers more than any other library, and it leaves the parameters of its
-# generic classes out of its own signatures.
+# It is imported by name, because its types cost the type checkers more than any other library's, and its own signatures
+# leave out the parameters of its generic classes.
 schemathesis: Any = import_module("schemathesis")
 conformance: Any = import_module("schemathesis.specs.openapi.checks")
 events: Any = import_module("schemathesis.engine.events")
@@ -88,7 +88,8 @@ class Service:
         self._beginning = sandbox.snapshot()
 
     def answer(self, case: Case, *, at_home: bool) -> Any:
-        """What the order as it was at the beginning answers; `at_home`, the request names it and what it has."""
+        """Return the answer to a request of the order in its first state. With `at_home` the request names that order
+        and its parts."""
         self._sandbox.restore(self._beginning)
         if at_home:
             case.path_parameters = {name: self._ids[name] for name in case.path_parameters}
@@ -112,7 +113,7 @@ def service() -> Iterator[Service]:
 
 
 def play(service: Service, operation: Operation, examples: int) -> Counter[int]:
-    """Send as many good and as many bad requests, check every answer, and count the statuses."""
+    """Send good requests and as many bad ones, check every answer, and count the statuses."""
     seen: Counter[int] = Counter()
 
     def check(case: Case, at_home: bool) -> None:
@@ -122,16 +123,16 @@ def play(service: Service, operation: Operation, examples: int) -> Counter[int]:
 
     for mode in GOOD_AND_BAD:
         requests_of_operation = operation.as_strategy(generation_mode=mode)
-        # One in four is sent as it was made: ids, merchant and channel that nobody has, or that are missing.
+        # One in four is sent as it was made, with ids, merchant and channel that do not exist or are missing.
         whose = st.sampled_from([True, True, True, False])
         repeatable(examples)(given(requests_of_operation, whose)(check))()
     return seen
 
 
 def repeatable(examples: int) -> Callable[[Any], Any]:
-    """The same requests whenever the same modules are imported, whose constants hypothesis draws from too.
+    """Draw the same requests whenever the same modules are imported, because Hypothesis draws from their constants too.
 
-    No shrinking: an answer that is wrong is told with the request as it was.
+    Nothing is shrunk: a wrong answer is reported with the request as it was.
     """
     return settings(
         max_examples=examples,
@@ -151,7 +152,7 @@ def succeeded(seen: Counter[int]) -> bool:
 def test_every_answer_is_as_described(service: Service, operation: Operation) -> None:
     seen = play(service, operation, examples=5)
     if not succeeded(seen):
-        # So few may all be refused, and which ones they are is not the same in every run.
+        # All of these few may be refused, and they differ between runs.
         seen += play(service, operation, examples=100)
     assert succeeded(seen), seen
 
@@ -170,7 +171,7 @@ def test_nothing_is_left_out() -> None:
 
 
 def explored(sandbox: Sandbox, *phases: str, examples: int = 1) -> list[str]:
-    """What schemathesis' own engine finds in these of its phases."""
+    """Return what schemathesis' own engine finds in these of its phases."""
     known = {"authorization": f"Bearer {sandbox.token}", "x-merchant": "acme", "x-channel": "se"}
     settings_of_engine = {
         "base-url": sandbox.base_url,
@@ -194,10 +195,10 @@ def explored(sandbox: Sandbox, *phases: str, examples: int = 1) -> list[str]:
 @pytest.mark.soak
 @pytest.mark.timeout(900)
 def test_bounds_and_sequences_are_as_described() -> None:
-    """What the engine finds by itself.
+    """The engine of schemathesis finds no difference.
 
-    First every parameter and member at, below and above its bounds, missing, doubled, of another type; then requests
-    one after the other, each taking what earlier answers held, so that orders made here are read and changed.
+    First it tries every parameter and member at, below and above its limits, missing, doubled and of another type. Then
+    it sends sequences of requests that use what earlier answers held, so that orders made here are read and changed.
     """
     with Sandbox(seed=1, keep_requests=100_000) as sandbox:
         assert explored(sandbox, "coverage", "stateful", examples=100) == []

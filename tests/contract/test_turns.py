@@ -1,4 +1,4 @@
-"""The combinations of an ordinary run: each value of each parameter, by a rule."""
+"""The combinations of parameters in an ordinary run: a rule chooses them, with each value of each parameter."""
 
 from __future__ import annotations
 
@@ -54,7 +54,8 @@ def test_other(loop):
 
 
 def test_an_ordinary_run_and_a_soak(pytester: pytest.Pytester) -> None:
-    """One of each of the others with the values in turn; every combination under a soak."""
+    """An ordinary run has each combination of the other parameters once, with the values in turn. A soak has every
+    combination."""
     pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\nmarkers =\n    in_turn\n    soak\n")
     pytester.makeconftest(
         "import pytest\nfrom tests.support.turns import mark_for_soak\n"

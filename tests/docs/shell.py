@@ -28,10 +28,10 @@ ROOT = Path(__file__).parents[2]
 
 
 def blocks(text: str) -> list[tuple[str, str]]:
-    """Language and code of each block of a page; the language of a program for a file is ``file``."""
+    """Return language and code of each block of a page. A program for a file has the language ``file``."""
     found: list[tuple[str, str]] = []
     before = 0
-    # A quote inside a longer fence is not code of the page.
+    # Code inside a longer fence is quoted, and not code of the page.
     text = re.sub(r"^(`{4,})\w*\n.*?^\1$", "", text, flags=re.MULTILINE | re.DOTALL)
     for match in FENCED.finditer(text):
         paragraph = text[before : match.start()].rstrip().rpartition("\n\n")[2]
@@ -42,25 +42,25 @@ def blocks(text: str) -> list[tuple[str, str]]:
 
 
 def pasted(text: str) -> list[str]:
-    """The code of a page that goes into a Python shell."""
+    """Return the code of a page that goes into a Python shell."""
     return [code for language, code in blocks(text) if language == "python"]
 
 
 def pages() -> dict[str, str]:
-    """The pages with code for a Python shell, by name, except files of tests and pages that need a database."""
+    """Return the pages with code for a Python shell, by name, except files of tests and pages that need a database."""
     found = {path.stem: path.read_text("utf-8") for path in [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]}
     return {name: text for name, text in found.items() if name not in ("spread", "testing") and pasted(text)}
 
 
 def files(text: str) -> dict[str, str]:
-    """The programs of a page, by the names of the files that it says to paste them into."""
+    """Return the programs of a page, by the names of the files that it says to paste them into."""
     names = INTO_A_FILE.findall(text)
     codes = [code for language, code in blocks(text) if language == "file"]
     return dict(zip(names, codes, strict=True))
 
 
 def commands(text: str) -> list[list[str]]:
-    """Each line of the blocks for a Unix shell, without its comment, as words."""
+    """Return each line of the blocks for a Unix shell as words, without its comment."""
     return [
         shlex.split(line, comments=True)
         for language, code in blocks(text)
@@ -71,19 +71,19 @@ def commands(text: str) -> list[list[str]]:
 
 
 def reader_s_environment(folder: Path) -> dict[str, str]:
-    """An environment without our variables; temporary folders are where a test can look at them."""
+    """Return an environment without our variables, with its temporary folders where a test can look at them."""
     return {"TMPDIR": str(folder)} | {
         name: value for name, value in os.environ.items() if not name.startswith(("NORCE_", "PYTHON", "TMPDIR"))
     }
 
 
 def paste(codes: Sequence[str], folder: Path) -> str:
-    """The shell's output after the blocks were pasted one after the other, with Enter after each.
+    """Paste the blocks one after the other, with Enter after each, and return the shell's output.
 
-    Whatever goes wrong shows as a traceback, and nothing may: no exception, no syntax error, no warning.
+    Any failure shows as a traceback, and there must be none: no exception, no syntax error, no warning.
     """
     if sys.version_info >= (3, 13):
-        # A reader does not meet this shell's behaviour with a pipe; and 3.13.0 takes single lines only.
+        # With a pipe this shell behaves as no reader sees it, and 3.13.0 accepts only single lines.
         return paste_in_a_terminal(codes, folder, sys.executable)
     typed = "".join(f"{code.rstrip()}\n\n" for code in [*codes, f"print({END!r})"])
     status, out, err = OURS.run(
@@ -97,9 +97,9 @@ def paste(codes: Sequence[str], folder: Path) -> str:
 
 
 def paste_in_a_terminal(codes: Sequence[str], folder: Path, python: str) -> str:
-    """The same in the shell of Python 3.13 and newer, as a terminal shows it: with the code in it.
+    """Do the same in the shell of Python 3.13 and newer, and return what a terminal shows, with the code in it.
 
-    It has an editor. A terminal pastes a block as one piece, and an empty line runs it.
+    This shell has an editor. A terminal pastes a block as one piece, and an empty line runs it.
     """
     with Terminal([python, *SHELL], reader_s_environment(folder)) as terminal:
         terminal.wait_for(r">>> $")
@@ -147,12 +147,12 @@ class Terminal:
         os.write(self._ours, text.encode())
 
     def wait_for(self, pattern: str) -> None:
-        """Wait until it shows this, after the last input."""
+        """Wait until the terminal shows this after the last input."""
         end = time.monotonic() + 120
         while True:
             found = re.search(pattern, self.shown[self._since :])
             assert time.monotonic() < end, f"no {pattern!r} in:\n{self.shown}"
-            # It may be drawing a line that only begins like this.
+            # The terminal may still be drawing a longer line.
             more = select.select([self._ours], [], [], 0.05 if found else 1)[0]
             if found and not more:
                 return

@@ -20,7 +20,7 @@ COMMANDS = commands(ROOT.joinpath("docs/adapter-notifications.md").read_text("ut
 
 
 def test_the_commands_of_an_inbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One entry is retried, and one is dropped for good."""
+    """One entry is retried, and another is dropped for good."""
     monkeypatch.chdir(tmp_path)
 
     async def fill() -> None:

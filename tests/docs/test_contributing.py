@@ -24,7 +24,7 @@ def test_every_file_that_a_recipe_names_exists() -> None:
 
 
 def test_every_test_that_a_recipe_names_exists() -> None:
-    """A recipe says which test fails if a step is left out."""
+    """A recipe names the test that fails if a step is left out."""
     named = {word for word in IN_QUOTES if re.fullmatch(r"test_\w+", word)}
     defined = {
         node.name

@@ -1,4 +1,4 @@
-"""The example with its own local order service ends well; ``tests/examples`` runs those that need one."""
+"""The examples that start their own local order service run. ``tests/examples`` runs those that need one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EXAMPLES = [ROOT / "examples/tutorial.py"]
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
 def test_it_ends_with_a_completed_order(example: Path) -> None:
-    """With no NORCE_* variable set, in a pipe, without a warning."""
+    """The example runs without a NORCE_* variable, in a pipe and without a warning."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NORCE_")}
     command = [sys.executable, "-W", "error", str(example)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment, check=False)
@@ -24,7 +24,7 @@ def test_it_ends_with_a_completed_order(example: Path) -> None:
 
 
 def test_the_tutorial_is_short() -> None:
-    """Under forty lines, so that it is read in a minute."""
+    """The tutorial has under forty lines, so that it is read in a minute."""
     assert EXAMPLES
     assert len(ROOT.joinpath("examples/tutorial.py").read_text("utf-8").splitlines()) < 40
 

@@ -1,4 +1,4 @@
-"""No page says that the package is on a package index, and each extra that is named exists."""
+"""No page says that the package is on a package index, and every extra that is named exists."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_nothing_is_installed_from_an_index() -> None:
 
 
 def test_such_a_line_would_be_found() -> None:
-    """In each form."""
+    """The check finds such a line in each form."""
     for line in (
         "pip install norce-order-async",
         "pip install 'norce-order-async[fast]'",
@@ -47,7 +47,7 @@ def test_such_a_line_would_be_found() -> None:
 
 
 def test_every_extra_that_is_named_exists() -> None:
-    """In errors, and in the table of the README, which has them all."""
+    """Errors name only extras that exist, and the table of the README has them all."""
     named = [
         extra
         for path in TOLD

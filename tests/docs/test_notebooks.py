@@ -21,13 +21,13 @@ NOTEBOOKS = sorted(ROOT.glob("docs/notebooks/*.ipynb"))
 
 
 def cells(notebook: Path) -> list[str]:
-    """The code of its cells."""
+    """Return the code of a notebook's cells."""
     found: dict[str, Any] = json.loads(notebook.read_text("utf-8"))
     return ["".join(cell["source"]) for cell in found["cells"] if cell["cell_type"] == "code"]
 
 
 async def run(codes: list[str]) -> dict[str, Any]:
-    """The names at the end."""
+    """Run the cells, and return the names at the end."""
     names: dict[str, Any] = {}
     for code in codes:
         done = eval(compile(code, "cell", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), names)
@@ -38,7 +38,7 @@ async def run(codes: list[str]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_its_cells_run(notebook: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """They show what the text beside them says."""
+    """The cells print what the text beside them says."""
     asyncio.run(run(cells(notebook)))
     shown = capsys.readouterr().out
     if notebook.stem == "first-look":
@@ -53,6 +53,6 @@ def test_its_cells_run(notebook: Path, capsys: pytest.CaptureFixture[str]) -> No
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_no_output_is_kept(notebook: Path) -> None:
-    """The site has the output of its build; a difference in a review is then a difference in the text."""
+    """The site's build makes the output, so a difference in a review is a difference in the text."""
     found: dict[str, Any] = json.loads(notebook.read_text("utf-8"))
     assert not [cell for cell in found["cells"] if cell.get("outputs") or cell.get("execution_count")]

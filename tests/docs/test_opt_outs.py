@@ -1,4 +1,5 @@
-"""docs/reliability.md has one table of all opt-outs, and docs/upgrading.md names existing remedies."""
+"""docs/reliability.md has one table of all opt-outs, and docs/upgrading.md names only errors and arguments that
+exist."""
 
 from __future__ import annotations
 
@@ -38,7 +39,7 @@ NO_PROTECTION = {
 
 
 def public_callables() -> Iterator[tuple[str, inspect.Signature]]:
-    """Public functions, and public methods of public classes, that users call: client, orders, jobs, sandbox."""
+    """Yield the public functions and methods that users call: of the client, orders, jobs and the sandbox."""
     modules = [importlib.import_module("norce_order_async.client")]
     for package in (importlib.import_module("norce_order_async.orders"), bulk):
         modules += [
@@ -51,7 +52,7 @@ def public_callables() -> Iterator[tuple[str, inspect.Signature]]:
             continue
         for name, method in inspect.getmembers(kind, inspect.isfunction):
             if name == "__init__" and kind not in (NorceOrderClient, Job, Sandbox, Settings):
-                # Made by the package, not by users.
+                # The package makes these, and not users.
                 continue
             if name == "__init__" or not name.startswith("_"):
                 yield f"{kind.__qualname__}.{name}", inspect.signature(method)
@@ -61,7 +62,7 @@ def public_callables() -> Iterator[tuple[str, inspect.Signature]]:
 
 
 def switches() -> dict[str, set[tuple[str, bool]]]:
-    """Parameters that are on or off, by name: their places and defaults."""
+    """Return the parameters that are on or off, by name, with their places and defaults."""
     found: dict[str, set[tuple[str, bool]]] = {}
     for where, signature in public_callables():
         for parameter in signature.parameters.values():
@@ -71,7 +72,7 @@ def switches() -> dict[str, set[tuple[str, bool]]]:
 
 
 def test_every_switch_has_its_row() -> None:
-    """Or is listed as a switch without a risk. A new one has to be considered."""
+    """A switch has a row, or is listed as one without a risk. A new one has to be considered."""
     known = OPT_OUTS.keys() | NO_PROTECTION
     assert {name: where for name, where in switches().items() if name not in known} == {}
 
@@ -82,14 +83,14 @@ def test_the_other_opt_outs_are_there() -> None:
 
 @pytest.mark.parametrize("name", OPT_OUTS)
 def test_the_defaults_are_as_documented(name: str) -> None:
-    """Wherever the argument is; a setting counts for all calls that take it."""
+    """The default is the same for every argument of that name, and for the setting."""
     documented = OPT_OUTS[name]
     defaults = {repr(setting.default) for setting in fields(Settings) if setting.name == name}
     defaults |= {
         repr(parameter.default)
         for where, signature in public_callables()
         for parameter in signature.parameters.values()
-        # None of a scope means the client's value.
+        # For a scope None means the client's value.
         if parameter.name == name and parameter.default is not inspect.Parameter.empty and "Scope.scoped" not in where
     }
     if name not in {"retry_budget", "deadline"}:
@@ -106,7 +107,7 @@ def test_the_places_are_as_documented() -> None:
 
 
 def test_upgrading_names_existing_errors_and_arguments() -> None:
-    """Each error and each argument of the cures."""
+    """Each error and each argument that the page recommends exists."""
     raising, _ = tables(UPGRADING)
     table = rows(raising)
     assert len(table) >= 10

@@ -1,7 +1,7 @@
-"""Every page: its code runs in a shell as a reader pastes it, from the first block to the last.
+"""The code of every page runs in a shell as a reader pastes it, from the first block to the last.
 
-A page's programs for files are run by the tests of that page; ``NOT_PASTED`` says of the pages with nothing to paste
-why that is.
+A page's programs for files are run by the tests of that page. ``NOT_PASTED`` has the reason for each page with nothing
+to paste.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ DOCS = ROOT / "docs"
 
 
 def test_no_page_is_left_out() -> None:
-    """A page has code for a shell, or a reason why not."""
+    """A page has code for a shell, or a reason why it has none."""
     everything = {path.stem: path.read_text("utf-8") for path in [ROOT / "README.md", *DOCS.glob("*.md")]}
     assert everything.keys() == pages().keys() | NOT_PASTED.keys()
     assert not pages().keys() & NOT_PASTED.keys()
@@ -49,7 +49,7 @@ def test_no_page_is_left_out() -> None:
 
 @pytest.mark.parametrize("page", pages())
 def test_its_code_runs(page: str, tmp_path: Path) -> None:
-    """Each block after the one before it; the page makes everything that it uses."""
+    """Each block runs after the one before it, and the page makes everything that it uses."""
     codes = pasted(pages()[page])
     told = paste(codes, tmp_path)
     if page == "jobs":
@@ -70,7 +70,7 @@ def test_its_code_runs(page: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("page", [*DOCS.glob("*.md"), *ROOT.glob("examples/**/README.md")], ids=lambda page: page.stem)
 def test_its_links_lead_somewhere(page: Path) -> None:
-    """Files of the checkout, and headings in them."""
+    """Links lead to files of the checkout and to headings in them."""
     for target, _, heading in re.findall(r"\]\((?!https?:)([^)#\s]*)(#?)([^)\s]*)\)", page.read_text("utf-8")):
         found = page.parent / target if target else page
         assert found.exists(), target
@@ -81,7 +81,7 @@ def test_its_links_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", pages())
 def test_it_leaves_nothing_open(page: str) -> None:
-    """It stops what it starts, so that a reader's shell ends."""
+    """A page stops what it starts, so that a reader's shell can end."""
     code = "\n".join(pasted(pages()[page]))
     assert code.count(".start()") == code.count("sandbox.stop()")
     assert len(re.findall(r"= CallbackReceiver\(\)", code)) == len(
@@ -103,13 +103,14 @@ OLD_SHELL = pytest.mark.skipif(sys.version_info >= (3, 13), reason="an empty lin
     ],
 )
 def test_code_that_does_not_run_is_found(typed: str, tmp_path: Path) -> None:
-    """A missing name, a blank line too few or too many, an assertion, a warning: even with good code after it."""
+    """A missing name, a blank line too few or too many, an assertion and a warning are found, even with good code after
+    them."""
     with pytest.raises(AssertionError):
         paste([typed, "print()\n"], tmp_path)
 
 
 def test_the_published_edges_are_those_of_the_table() -> None:
-    """The page names in words what the table has as data."""
+    """The page lists in words the changes of status that the table calls published."""
     from norce_order_async.orders.lifecycle import EDGES
 
     text = " ".join(DOCS.joinpath("transitions.md").read_text("utf-8").split())

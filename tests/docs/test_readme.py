@@ -1,8 +1,8 @@
 """Every code block of the README is run as a reader would run it.
 
 A Python block that starts a loop is a program and runs by itself. The others are the tour: ``test_pages.py`` pastes
-them into a shell, and here they run one after the other in one namespace on both event loops. Of the shell blocks the
-commands have to be there and to know their options; the sandbox command is tested with the command line.
+them into a shell, and here they run one after the other in one namespace on both event loops. The commands in the shell
+blocks must exist and know their options. The sandbox command is tested with the command line.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def run(*command: str) -> str:
 
 
 def test_no_block_is_left_out() -> None:
-    """There is only Python and shell, and each kind is here."""
+    """The README has only Python and shell blocks, and both kinds."""
     assert {language for language, _ in BLOCKS} == {"python", "bash"}
     assert len(PROGRAMS) == 2
     assert len(TOUR) >= 7
@@ -49,7 +49,7 @@ def test_no_block_is_left_out() -> None:
 
 
 def test_the_first_program_has_ten_lines_and_works(tmp_path: Path) -> None:
-    """Pasted into a file as it is: imports apart, at most ten lines."""
+    """The program runs unchanged from a file, and has at most ten lines besides its imports."""
     first = PROGRAMS[0]
     lines = [line for line in first.splitlines() if line.strip() and not re.match("import |from ", line)]
     assert len(lines) <= 10
@@ -61,7 +61,6 @@ def test_the_first_program_has_ten_lines_and_works(tmp_path: Path) -> None:
 
 
 def test_the_trio_program_works(tmp_path: Path) -> None:
-    """The same on the other loop."""
     program = tmp_path / "on_trio.py"
     program.write_text(PROGRAMS[1], "utf-8")
     assert run(sys.executable, "-W", "error", str(program)) == "[]\n"
@@ -73,7 +72,7 @@ def top_level_await(code: str) -> Any:
 
 @pytest.mark.anyio
 async def test_the_tour_runs_from_top_to_bottom(capsys: pytest.CaptureFixture[str]) -> None:
-    """Each block after the one before it, from nothing."""
+    """Each block runs after the one before it, starting from nothing."""
     namespace: dict[str, Any] = {}
     for code in TOUR:
         ran: Awaitable[None] | None = eval(top_level_await(code), namespace)
@@ -89,7 +88,7 @@ async def test_the_tour_runs_from_top_to_bottom(capsys: pytest.CaptureFixture[st
 
 
 def test_the_commands_are_there() -> None:
-    """Scripts are executable and parse; the command knows the options that are shown."""
+    """Scripts are executable and parse, and the command knows the options that are shown."""
     assert [command[:2] for command in COMMANDS] == [
         ["./scripts/demo.sh"],
         ["./scripts/test.sh"],
@@ -109,7 +108,6 @@ def test_the_commands_are_there() -> None:
 
 
 def test_its_links_lead_somewhere() -> None:
-    """Every relative link."""
     links = re.findall(r"\]\(([^)#]+)", README)
     assert len(links) >= 4
     for link in links:

@@ -1,7 +1,7 @@
 """docs/reliability.md says what the code does: every number and every word of its tables is compared with the code.
 
-Fails when either side changes alone: a number in the page that is not checked here, a setting without a row, a row
-without a setting.
+The tests fail when either side changes alone: for a number in the page that is not checked here, for a setting without
+a row, and for a row without a setting.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ FLOWING = " ".join(PAGE.split())
 
 
 def section(title: str) -> str:
-    """A section's text, up to the next heading of its level or above."""
+    """Return a section's text, up to the next heading of its level or above."""
     head = re.search(rf"^(#+) {re.escape(title)}$", PAGE, re.MULTILINE)
     assert head, f"no section {title!r}"
     rest = PAGE[head.end() :]
@@ -56,13 +56,13 @@ def section(title: str) -> str:
 
 
 def rows(text: str) -> list[list[str]]:
-    """The cells of the first table in a text, without its head."""
+    """Return the cells of the first table in a text, without its head."""
     lines = [line for line in text.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
 
 def tables(text: str) -> list[str]:
-    """The tables in a text."""
+    """Return the tables in a text."""
     return re.findall(r"(?:^[|].*\n)+", text, re.MULTILINE)
 
 
@@ -70,7 +70,7 @@ OUTCOMES, KINDS = ({row[0]: row[-1] for row in rows(table)} for table in tables(
 
 
 def number(pattern: str) -> float:
-    """The only number in a sentence of the page."""
+    """Return the only number in a sentence of the page."""
     found = re.findall(pattern, FLOWING)
     assert len(found) == 1, f"{pattern!r} is there {len(found)} times"
     return float(found[0])
@@ -80,7 +80,7 @@ def number(pattern: str) -> float:
 
 
 def test_the_table_of_settings_is_the_class_of_settings() -> None:
-    """All of them, in their order, with their defaults; and each can be set for a scope and a call."""
+    """The table has all settings in their order, with their defaults, and each can be set for a scope and a call."""
     table = [(name.strip("`"), default) for name, default, _ in rows(section("Numbers"))]
     assert table == [(setting.name, str(setting.default)) for setting in fields(Settings)]
     assert {name for name, _ in table} <= {option.name for option in fields(CallOptions)}
@@ -96,7 +96,7 @@ def test_the_settings_of_the_client() -> None:
 
 @pytest.mark.parametrize("retry", range(1, 9))
 def test_the_formula_of_the_delay(retry: int) -> None:
-    """Evaluated as the page has it."""
+    """The formula is evaluated as it is on the page."""
     found = re.search(r"evenly from 0 to `(min\([^`]*\))`", FLOWING)
     assert found
     formula = found[1].replace("·", "*").replace("^", "**").replace("\N{MINUS SIGN}", "-")
@@ -122,7 +122,7 @@ def test_retry_after_is_read_in_the_documented_forms() -> None:
 
 
 def test_the_retry_budget() -> None:
-    """Size, costs, refund, and the bound that follows from them."""
+    """The page has the size, the costs, the refund, and the limit that follows from them."""
     assert number(r"a bucket of (\d+) tokens") == CAPACITY
     assert number(r"A repeat takes (\d+),") == RETRY_COST
     assert number(r"one after throttling (\d+);") == THROTTLED_RETRY_COST
@@ -153,7 +153,7 @@ def test_every_outcome_has_its_row() -> None:
 @pytest.mark.parametrize("kind", Kind, ids=lambda kind: kind.value)
 @pytest.mark.parametrize("retry_after", [False, True])
 def test_a_status_is_classified_as_its_row_says(retry_after: bool, kind: Kind) -> None:
-    """The words of the rows, against the code for every status."""
+    """The words of the rows agree with the code for every status."""
     assert "any 2xx" in OUTCOMES["succeeded"]
     assert "3xx and 4xx but the ones below" in OUTCOMES["refused"]
     assert OUTCOMES["rejected"].startswith("429 and 425")
@@ -191,7 +191,6 @@ def test_a_rejected_call_is_repeated(kind: Kind) -> None:
 
 
 def test_which_statuses_throttle() -> None:
-    """Whatever the outcome."""
     assert "Every 429, every 425 and every 503 with Retry-After is a sign of overload" in FLOWING
     for retry_after, expected in ((True, {425, 429, 503}), (False, {425, 429})):
         assert {status for status in range(200, 600) if throttles(status, retry_after=retry_after)} == expected
@@ -224,7 +223,8 @@ EVERY_LATER = 4.0
 
 
 def test_a_lost_order_is_looked_for_as_documented() -> None:
-    """Times, pages, and the time that must be left; the results are in tests/pipeline/test_settle.py."""
+    """The page has the times, the pages and the time that must be left. The results are tested in
+    tests/pipeline/test_settle.py."""
     assert "at 0, 1, 3 and 7 s** after the loss" in FLOWING
     assert "at 0, 1, 3 and 7 s and then every 4 s, within the deadline" in FLOWING
     moments = list(itertools.islice(settle.moments(Settings().settling_pause), 7))
@@ -246,7 +246,7 @@ def test_every_error_of_a_call_has_its_row() -> None:
 
 
 def test_no_number_is_unchecked() -> None:
-    """Statuses, and what the tests above compare."""
+    """Each number of the page is a status, or is compared by the tests above."""
     statuses = {202, 404, 408, 409, 425, 429, 501, 503, 505}
     settings = {
         float(default) for _, default, _ in rows(section("Numbers")) if default not in ("None", "True", "False")
@@ -255,7 +255,8 @@ def test_no_number_is_unchecked() -> None:
     compared = {CAPACITY, RETRY_COST, THROTTLED_RETRY_COST, MAX_IN_FLIGHT, CLOSE_GRACE, CAPACITY // RETRY_COST}
     compared |= {backoff.RETRY_AFTER_STRETCH * 100}
     compared |= {*LOOKS, EVERY_LATER, settle.TIME_TO_REPEAT, settle.SHOWN_WITHIN}
-    # 7,500 creations, 0.3 s each: the soak test in tests/chaos/test_creating_orders.py, and what it found before.
+    # The soak test in tests/chaos/test_creating_orders.py measures these, with 7,500 creations of 0.3 s each, now and
+    # in an earlier version.
     measured = {0.3, 45.0, 155.0, 389.0}
     documented = {float(each) for each in re.findall(r"(?<![\w.])\d+(?:\.\d+)?(?!\w)", PAGE)}
     assert documented - statuses - settings - formula - compared - measured == set()

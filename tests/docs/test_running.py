@@ -1,6 +1,7 @@
 """docs/running.md: each of its programs runs in the real framework, started by the command on the page.
 
-What makes an environment of its own (PyInstaller, a notebook's kernel) is in ``tests/packaging``, as a soak.
+Programs that need an environment of their own (PyInstaller, a notebook's kernel) are tested in ``tests/packaging``, in
+a soak.
 """
 
 from __future__ import annotations
@@ -43,14 +44,14 @@ PATIENCE = 120.0
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Sandbox]:
-    """An order service with orders, over a socket."""
+    """Run an order service with orders, over a socket."""
     with Sandbox(seed=7) as sandbox:
         sandbox.seed_orders(50, merchant="acme")
         yield sandbox
 
 
 def environment(base_url: str, token: str, **more: str) -> dict[str, str]:
-    """The environment of a program on the page; its commands are those of this environment."""
+    """Return the environment of a program on the page. Its commands are those of this environment."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("NORCE_", "PYTHON"))}
     return kept | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -67,7 +68,7 @@ def of(service: Sandbox, **more: str) -> dict[str, str]:
 
 
 def paid_orders(service: Sandbox, number: int) -> list[str]:
-    """Ids of new ones that can be completed."""
+    """Create orders that can be completed, and return their ids."""
     headers = {"authorization": f"Bearer {service.token}", "x-merchant": "acme", "x-channel": "se"}
     with httpx.Client(base_url=f"{service.base_url}/api/v0/checkout", headers=headers, verify=NO_TLS) as plain:
         cart = {"items": [{"sku": "T1", "quantity": 1, "total": {"includingVat": 125, "excludingVat": 100}}]}
@@ -78,7 +79,7 @@ def paid_orders(service: Sandbox, number: int) -> list[str]:
 
 
 def written(folder: Path, *names: str) -> None:
-    """Paste the programs into their files."""
+    """Write the page's programs into their files."""
     for name in names:
         folder.joinpath(name).parent.mkdir(exist_ok=True)
         folder.joinpath(name).write_text(FILES[name], "utf-8")
@@ -94,9 +95,9 @@ def ran(*command: str, folder: Path, env: dict[str, str]) -> str:
 
 @contextmanager
 def running(*command: str, folder: Path, env: dict[str, str], failing: str = "") -> Generator[Process]:
-    """A server or worker, ended by SIGTERM as a container would be; it has to end well and in time.
+    """Run a server or worker, and end it with SIGTERM as a container would. It must end well and in time.
 
-    What it says has one traceback, of the error that is meant to fail, if there is one.
+    Its output has one traceback if an error is meant to fail, and none otherwise.
     """
     told = folder / "told.txt"
     with told.open("wb") as out:
@@ -119,7 +120,7 @@ def running(*command: str, folder: Path, env: dict[str, str], failing: str = "")
 
 @contextmanager
 def serving(command: list[str], shown: str, folder: Path, service: Sandbox) -> Generator[tuple[str, Process]]:
-    """A server with a free port in place of the one shown: its address, and its process."""
+    """Run a server with a free port in place of the one shown, and yield its address and its process."""
     assert any(shown in word for word in command)
     with reserved_port() as port:
         words = [word.replace(shown, str(port)) for word in command]
@@ -139,13 +140,13 @@ def until_it_answers(url: str, process: Process) -> httpx.Response:
 
 
 def many(url: str, number: int = 24) -> list[httpx.Response]:
-    """Answers to requests at once, each over a connection of its own, so that every worker gets some."""
+    """Make requests at once, each over a separate connection, so that every worker gets some."""
     with ThreadPoolExecutor(8) as threads:
         return list(threads.map(partial(httpx.get, timeout=PATIENCE), [url] * number))
 
 
 def test_every_block_is_run() -> None:
-    """Here, or in a test whose name says so."""
+    """Each program and command is run here, or in a test whose name says so."""
     assert FILES.keys() == {
         "app.py",
         "fast.py",
@@ -162,7 +163,7 @@ def test_every_block_is_run() -> None:
 
 
 def test_fastapi(service: Sandbox, tmp_path: Path) -> None:
-    """Two workers; an order, one that is not there, and a clean end."""
+    """Two workers answer for an order and for one that does not exist, and end cleanly."""
     written(tmp_path, "service.py")
     (order,) = paid_orders(service, 1)
     with serving(COMMANDS["uvicorn"], "8000", tmp_path, service) as (address, process):
@@ -177,7 +178,7 @@ def test_fastapi(service: Sandbox, tmp_path: Path) -> None:
     [
         (["gunicorn", "mysite.wsgi", "--threads", "4", "--bind", "127.0.0.1:8000"], "orders"),
         (["uvicorn", "mysite.asgi:application", "--lifespan", "off", "--port", "8000"], "async/orders"),
-        # A view for WSGI under ASGI runs in a thread beside the loop.
+        # Under ASGI a view for WSGI runs in a thread beside the loop.
         pytest.param(
             ["uvicorn", "mysite.asgi:application", "--lifespan", "off", "--port", "8000"],
             "orders",
@@ -187,7 +188,7 @@ def test_fastapi(service: Sandbox, tmp_path: Path) -> None:
     ids=["wsgi", "asgi", "sync-under-asgi"],
 )
 def test_django(service: Sandbox, tmp_path: Path, server: list[str], path: str) -> None:
-    """A new project with the two files, under requests at once."""
+    """A new project with the two files answers many requests at once."""
     for shown in ("gunicorn mysite.wsgi --threads 4", "uvicorn mysite.asgi:application"):
         assert f"`{shown}`" in PAGE
     ran("django-admin", "startproject", "mysite", ".", folder=tmp_path, env=of(service))
@@ -211,12 +212,12 @@ for order in sys.argv[1:]:
 
 
 def test_celery(tmp_path: Path) -> None:
-    """A worker with the pool that forks. A rejected task is retried and done once. A task in doubt is not sent
+    """In a worker with the pool that forks, a rejected task is retried and done once, and a task in doubt is not sent
     again."""
     written(tmp_path, "tasks.py")
     for folder in ("data_in", "control", "results"):
         tmp_path.joinpath(folder).mkdir()
-    # A broker of files: the worker gets everything that is sent.
+    # With a broker of files the worker gets everything that is sent.
     tmp_path.joinpath("data_out").symlink_to("data_in")
     tmp_path.joinpath("ask.py").write_text(CELERY_PROGRAM, "utf-8")
     with Sandbox() as service:
@@ -248,7 +249,7 @@ def test_threads(service: Sandbox, tmp_path: Path) -> None:
 
 
 def test_gunicorn_with_preload(service: Sandbox, tmp_path: Path) -> None:
-    """Both workers answer with a client that the parent has used."""
+    """The workers answer with a client that the parent has used."""
     written(tmp_path, "app.py")
     with serving(COMMANDS["gunicorn"], "8001", tmp_path, service) as (address, process):
         assert until_it_answers(address, process).status_code == 200
@@ -295,7 +296,7 @@ for event in ("o1", "o2", "o3"):
 
 
 def test_lambda(tmp_path: Path) -> None:
-    """One process, several events, one connection."""
+    """One process handles several events over one connection."""
     written(tmp_path, "function.py")
     tmp_path.joinpath("runtime.py").write_text(LAMBDA_PROGRAM, "utf-8")
     _Orders.connections = 0
@@ -314,7 +315,7 @@ def test_lambda(tmp_path: Path) -> None:
 
 
 def test_uvloop(service: Sandbox, tmp_path: Path) -> None:
-    """Two loops one after the other."""
+    """The program uses two loops one after the other, with the same result."""
     written(tmp_path, "fast.py")
     told = ran(sys.executable, "-W", "error", "fast.py", folder=tmp_path, env=of(service)).splitlines()
     assert len(told) == 2

@@ -1,7 +1,7 @@
-"""The documentation site without Sphinx: its tables are the code's, and every page and every public name has its
+"""The documentation site without Sphinx: its tables agree with the code, and every page and every public name has its
 place.
 
-The site itself is built by ``nox -s docs``, with each warning a failure.
+The site itself is built by ``nox -s docs``, where each warning is a failure.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def test_every_operation_has_a_row() -> None:
 
 
 def test_every_variable_that_is_read_has_a_row() -> None:
-    """Every name in the package that begins like one of ours."""
+    """Every name in the package that begins with NORCE_ has a row, except those between our own processes."""
     source = "\n".join(path.read_text("utf-8") for path in (ROOT / "src").rglob("*.py"))
     found = set(re.findall(r"\bNORCE_[A-Z_]*[A-Z]\b", source))
     named = {name for name in found if not name.startswith(BETWEEN_OUR_PROCESSES)}
@@ -53,7 +53,7 @@ def test_every_variable_that_is_read_has_a_row() -> None:
 
 
 def test_every_page_is_in_the_sidebar_once() -> None:
-    """As the first page lists them."""
+    """The first page lists every page once."""
     listed = [(DOCS / target).resolve() for target in re.findall(r"^- \[.+?\]\((.+?)\)", INDEX, re.MULTILINE)]
     assert len(listed) == len(set(listed))
     there = {path for path in DOCS.glob("*.md") if path.name != "index.md"} | set(DOCS.glob("notebooks/*.ipynb"))
@@ -63,7 +63,7 @@ def test_every_page_is_in_the_sidebar_once() -> None:
 
 @pytest.mark.parametrize("full", [full for full in inventories.uris() if not full.startswith("opentelemetry.")])
 def test_links_to_names_of_others_lead_somewhere(full: str) -> None:
-    """As far as this machine can tell: the name can be imported."""
+    """The name can be imported, which is all that can be checked without a network."""
     module, _, name = full.rpartition(".")
     assert hasattr(importlib.import_module(module), name)
 
@@ -83,5 +83,5 @@ def test_every_public_name_has_a_page_of_the_reference() -> None:
 
 
 def test_pages_of_the_reference_are_not_committed() -> None:
-    """They are made when the site is built."""
+    """They are made when the site is built, so git ignores them."""
     assert "docs/api/" in Path(ROOT, ".gitignore").read_text("utf-8").splitlines()

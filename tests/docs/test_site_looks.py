@@ -1,4 +1,4 @@
-"""Every page of the built site in Chromium: on a desktop and on a phone, light and dark, and its search without a
+"""Every page of the built site in Chromium, on a desktop and on a phone, light and dark, and its search without a
 server.
 
 ``nox -s looks`` builds the site and runs this. Without a site it is skipped. The pictures are in ``build/looks``.
@@ -35,13 +35,13 @@ def opened() -> Iterator[Browser]:
 
 
 def pages() -> list[Path]:
-    """The pages for readers."""
+    """Return the pages for readers."""
     return [path for path in sorted(SITE.rglob("*.html")) if "_static" not in path.parts]
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=str)
 def test_no_page_is_too_wide_or_loads_from_elsewhere(opened: Browser, view: View) -> None:
-    """No page scrolls sideways, none asks another host for anything, and no script of it fails."""
+    """No page scrolls sideways, requests anything from another host, or has a script that fails."""
     LOOKS.mkdir(parents=True, exist_ok=True)
     wrong: dict[str, object] = {}
     asked: list[str] = []
@@ -64,7 +64,7 @@ def test_no_page_is_too_wide_or_loads_from_elsewhere(opened: Browser, view: View
 
 
 def test_a_page_that_is_too_wide_is_found(opened: Browser) -> None:
-    """The check itself: a wide line that scrolls by itself is fine, one that widens the page is an error."""
+    """A wide line that scrolls by itself is accepted, and one that widens the page is found."""
     wide = '<p style="width: 900px">far</p>'
     with page(opened, VIEWS[-1]) as shown:
         shown.set_content(f'<div style="overflow-x: auto">{wide}</div>')
@@ -75,7 +75,7 @@ def test_a_page_that_is_too_wide_is_found(opened: Browser) -> None:
 
 @pytest.mark.parametrize(("words", "found"), [("settling_pause", "settings"), ("transition_to", "docs/api/orders")])
 def test_the_search_works_without_a_server(opened: Browser, words: str, found: str) -> None:
-    """From a folder, as after a download."""
+    """The search works in a folder, as after a download."""
     with page(opened, VIEWS[0]) as shown:
         shown.goto(f"{SITE.joinpath('search.html').as_uri()}?q={words}")
         shown.wait_for_selector("#search-results ul.search li a")

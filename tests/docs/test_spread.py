@@ -1,4 +1,5 @@
-"""docs/spread.md: its code runs in a shell as a reader pastes it, with a database. And docs/machines.md."""
+"""docs/spread.md: its code runs in a shell as a reader pastes it, with a database. The files of docs/machines.md are
+checked too."""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ def test_its_code_runs(postgres: str, tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_its_numbers_are_the_codes() -> None:
-    """Leases, rates and limits."""
+    """The page has the code's leases and limits."""
     text = " ".join(PAGE.split())
     assert f"A run has the job for {LEASE:g} s" in text
     assert f"renews the lease every {LEASE / journal.RENEWALS:g} s" in text
@@ -37,7 +38,7 @@ def test_its_numbers_are_the_codes() -> None:
 
 
 def test_its_figures_are_those_of_the_measurement() -> None:
-    """They are in the file that the measurement wrote."""
+    """The page has the figures from the file that the measurement wrote, and they keep its limits."""
     from benchmarks import shards as measured
 
     results = json.loads(ROOT.joinpath("docs/spread.json").read_text("utf-8"))
@@ -56,13 +57,13 @@ FOLDER = ROOT / "examples/machines"
 
 
 def commands_of(text: str) -> list[list[str]]:
-    """The lines of norce-order on a page, as words."""
+    """Return the lines of norce-order on a page, as words."""
     lines = re.findall(r"^norce-order .*$", text, re.MULTILINE)
     return [shlex.split(line)[1:] for line in lines]
 
 
 def test_the_commands_of_the_first_job_are_accepted() -> None:
-    """By the command's own parser."""
+    """The command's own parser accepts them."""
     assert len(commands_of(MACHINES)) == 2
     for words in commands_of(MACHINES):
         command: click.Command = norce_order
@@ -82,7 +83,7 @@ def test_the_package_is_installed_from_the_readers_folder() -> None:
 
 
 def test_the_compose_file_has_the_services() -> None:
-    """The page starts them, and workers get what they need."""
+    """The page starts each service, and workers get the variables that they need."""
     services: Any = yaml.safe_load(FOLDER.joinpath("compose.yaml").read_text("utf-8"))["services"]
     assert set(services) == {"db", "scheduler", "worker"}
     assert set(services["worker"]["environment"]) == {"NORCE_TOKEN", "PGPASSWORD"}
@@ -92,7 +93,7 @@ def test_the_compose_file_has_the_services() -> None:
 
 
 def test_the_kubernetes_job_has_a_pod_for_each_shard() -> None:
-    """Its program compiles and takes what the page says."""
+    """The job's program compiles, and reads the variables that the page names."""
     job: Any = yaml.safe_load(FOLDER.joinpath("kubernetes.yaml").read_text("utf-8"))
     (container,) = job["spec"]["template"]["spec"]["containers"]
     (program,) = container["args"]

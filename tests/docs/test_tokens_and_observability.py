@@ -1,4 +1,5 @@
-"""docs/tokens.md and docs/observability.md: the calls of their programs, and numbers that are the code's."""
+"""docs/tokens.md and docs/observability.md: the calls that their programs make, and numbers that agree with the
+code."""
 
 from __future__ import annotations
 
@@ -23,14 +24,14 @@ SEEN = "print('seen', [request.status for request in sandbox.requests]); sandbox
 @pytest.mark.parametrize(
     ("page", "statuses"),
     [
-        # Nothing, a token that was replaced, a function, an account, an older token of a provider's, the end.
+        # The blocks: nothing, a token that was replaced, a function, an account, a provider's older token, the end.
         ("tokens", [[], [401, 200], [200], [200], [401, 200], []]),
-        # Nothing; a creation and a read; then one read each, a job over no orders, a read, and the end.
+        # The blocks: nothing, a creation and a read, one read each, a job over no orders, a read, the end.
         ("observability", [[], [201, 200], [200], [200], [], [200], []]),
     ],
 )
 def test_the_calls_of_its_programs(page: str, statuses: list[list[int]], tmp_path: Path) -> None:
-    """The order service refuses only old tokens, and each program calls it."""
+    """Each block gets the expected answers from the order service, which refuses only old tokens."""
     told = paste([code for block in pasted(pages()[page]) for code in (block, SEEN)], tmp_path)
     assert [ast.literal_eval(found) for found in re.findall(r"seen (\[.*\])", told)] == statuses
 
@@ -46,7 +47,7 @@ def numbers(text: str) -> list[float]:
 
 
 def test_the_numbers_of_tokens() -> None:
-    """In the order of the page, all of them."""
+    """All numbers of the section, in its order, are those of the code."""
     text = TOKENS.partition("## OAuth2 client credentials")[2].partition("## A provider")[0]
     text = re.sub(r"^```python\n.*?^```", "", text, flags=re.DOTALL | re.MULTILINE).replace("identity/1.0", "")
     assert "the last quarter" in text
@@ -74,7 +75,7 @@ def test_tokens_says_what_is_not_published() -> None:
 
 
 def test_the_harmless_members_are_of_the_kinds_on_the_page() -> None:
-    """Ids, codes, statuses, times, currency, culture, country, sku: nothing else may be on the list."""
+    """The list has only ids, codes, statuses, times, currency, culture, country and sku."""
     assert "ids, codes, statuses, times, currency, culture, country, sku" in " ".join(SEEING.split())
     kinds = {
         "ids": {"id", "orderId", "adapterId", "merchant", "channel"},

@@ -1,4 +1,4 @@
-"""docs/uncertain.md names every rule with readings once, and only readings, calls and errors that exist."""
+"""docs/uncertain.md names every rule with readings once, and names only readings, calls and errors that exist."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ NAMES = sorted({name for row in ROWS for cell in row[2:] for name in re.findall(
 
 
 def test_each_rule_is_there_once() -> None:
-    """In the table or in the list, in the order of the readings."""
+    """A rule is in the table or in the list, in the order of the readings."""
     rules = [row[0].strip("`") for row in ROWS]
     others = re.findall(r"`([\w-]+)`", NO_DIFFERENCE)
     assert sorted([*rules, *others]) == sorted(READINGS)
@@ -47,7 +47,7 @@ def test_each_rule_is_there_once() -> None:
 
 
 def test_every_harsh_reading_is_in_the_table() -> None:
-    """In bold, and no other is; each reading is one of its rule's."""
+    """Harsh readings are in bold and no other is, and each reading is one of its rule's."""
     for rule, cell, *_ in ROWS:
         readings = READINGS[rule.strip("`")]
         named = re.findall(r"`([\w-]+)`", cell)
@@ -59,7 +59,7 @@ def test_every_harsh_reading_is_in_the_table() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_names_on_the_page_exist(name: str) -> None:
-    """A call or an attribute of a class, an error, a keyword that a call takes, a word of the API."""
+    """A name is a call or an attribute of a class, an error, a keyword that a call accepts, or a word of the API."""
     if name.endswith("Error"):
         assert hasattr(norce_order_async, name)
     elif "=" in name:

@@ -1,4 +1,4 @@
-"""The example programs as a user would run them: on a local order service, more than once, killed in between."""
+"""The example programs as a user would run them: with a local order service, more than once, and killed in between."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Service:
         self._child: Program | None = None
 
     def run(self, program: str, *arguments: str, killed_at: str = "") -> str:
-        """The output of a run; empty for one that was killed."""
+        """Return the output of a run; empty for one that was killed."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("NORCE_")}
         environment |= {
             "NORCE_BASE_URL": self.sandbox.base_url,
@@ -65,7 +65,7 @@ def service() -> Iterator[Service]:
 
 @pytest.mark.parametrize("program", ["resume.py", "after_purchase.py"])
 def test_it_is_short(program: str) -> None:
-    """Under forty lines."""
+    """The program has under forty lines."""
     assert len(EXAMPLES.joinpath(program).read_text("utf-8").splitlines()) < 40
 
 
@@ -73,7 +73,7 @@ def test_it_is_short(program: str) -> None:
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 @pytest.mark.parametrize("killed_at", ["CreateCheckoutOrder", "CreateOrderShipping", "CreateOrderPayment", ""])
 async def test_the_tutorial_is_resumed(service: Service, killed_at: str) -> None:
-    """Killed in the middle, run again, and run once more when it is complete: one of everything."""
+    """The program is run again after a complete run or a kill, and there is one of everything."""
     if killed_at:
         service.run("resume.py", "cart-1", killed_at=killed_at)
     else:
@@ -117,7 +117,7 @@ def provider_url() -> Iterator[str]:
 
 
 async def bought(norce: NorceOrderClient, provider_url: str) -> Order:
-    """A completed order with a payment that can be captured."""
+    """Make a completed order with a payment that can be captured."""
     cart: CartDict = {"items": [{"sku": "T1", "quantity": 1, "total": PRICE}]}
     order = await norce.orders.create(culture="sv-SE", currency="SEK", country="SE", cart=cart)
     payment_id = await order.payments.create({"amount": 125.0, "state": "reserved"})
@@ -129,7 +129,7 @@ async def bought(norce: NorceOrderClient, provider_url: str) -> Order:
 @pytest.mark.anyio
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_after_the_purchase(service: Service, provider_url: str) -> None:
-    """Captured once at the provider, logged once, reference set; a second run adds nothing."""
+    """The payment is captured once, logged once, and the reference is set. A second run adds nothing."""
     async with service.client() as norce:
         order = await bought(norce, provider_url)
         for _ in range(2):
@@ -145,14 +145,15 @@ async def test_after_the_purchase(service: Service, provider_url: str) -> None:
 
 
 def test_the_adapter_is_small() -> None:
-    """Under 120 lines."""
+    """The adapter has under 120 lines."""
     assert len(EXAMPLES.joinpath("adapter_erp/erp/adapter.py").read_text("utf-8").splitlines()) < 120
 
 
 @pytest.mark.slow(group="frameworks")
 @pytest.mark.parametrize(("project", "tests"), [("adapter_erp", 4), ("service", 11), ("shop", 6)])
 def test_the_tests_of_a_project_pass(project: str, tests: int, tmp_path: Path) -> None:
-    """With its own settings, in this environment; in a fresh one, by its README, in ``tests/packaging``."""
+    """The tests pass with the project's own settings in this environment. ``tests/packaging`` runs them in a fresh one
+    by the README."""
     copy = tmp_path / project
     shutil.copytree(EXAMPLES / project, copy, ignore=shutil.ignore_patterns("__pycache__", ".*"))
     status, out, _ = OURS.run(

@@ -1,1 +1,1 @@
-"""Tests of the generated core, and of what makes it."""
+"""Tests of the generated core, and of the templates that make it."""

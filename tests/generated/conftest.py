@@ -1,4 +1,4 @@
-"""What the tests of the generated core share: a record of drift."""
+"""Fixture for the tests of the generated core: a record of drift."""
 
 from collections.abc import Generator
 
@@ -9,7 +9,7 @@ from norce_order_api.types import DRIFT
 
 @pytest.fixture
 def told() -> Generator[list[tuple[str, str]], None, None]:
-    """Place and kind of every difference, in the order of reading."""
+    """Collect place and kind of every difference, in the order of reading."""
     record: list[tuple[str, str]] = []
     token = DRIFT.set(lambda where, kind: record.append((where, kind)))
     yield record

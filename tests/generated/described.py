@@ -1,4 +1,4 @@
-"""Bodies that follow a description, and values that do not, for hypothesis to choose from."""
+"""Bodies that follow a description and values that do not, for Hypothesis to draw from."""
 
 # These tests are about JSON data of unknown shape.
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownLambdaType=false
@@ -39,12 +39,12 @@ class Described:
         self._made: dict[str, st.SearchStrategy[Any]] = {}
 
     def bodies(self, name: str) -> st.SearchStrategy[Body]:
-        """Every body that a schema allows, also with unknown members."""
+        """Draw every body that a schema allows, also with unknown members."""
         more = st.dictionaries(texts.map("x-{}".format), anything, max_size=1)
         return st.tuples(self._named(name), more).map(lambda parts: {**parts[0], **parts[1]})
 
     def members(self, name: str) -> dict[str, Schema]:
-        """The schema of each member, with its reference followed."""
+        """Return the schema of each member, with its reference followed."""
         properties = cast("dict[str, Schema]", self.schemas[name].get("properties", {}))
         return {member: self._followed(schema) for member, schema in properties.items()}
 
@@ -56,7 +56,7 @@ class Described:
 
     def _named(self, name: str) -> st.SearchStrategy[Any]:
         if name not in self._made:
-            # Deferred, because a line of a cart can have lines of its own.
+            # The strategy is deferred, because a line of a cart can have lines of its own.
             self._made[name] = st.deferred(lambda: self._values(self.schemas[name]))
         return self._made[name]
 
@@ -96,7 +96,7 @@ class Described:
 
 
 def misfits(schema: Schema) -> st.SearchStrategy[Any]:
-    """Values that a member of this schema can't have. An unknown word is allowed."""
+    """Draw values that a member of this schema can't have. An unknown word is allowed."""
     kinds: dict[str, list[Any]] = {
         "string": [7, True, [], {"a": 1}],
         "number": ["12", True, [1], {}, float("inf")],

@@ -1,6 +1,6 @@
-"""A description with a member of every kind that the templates support, required, nullable and neither.
+"""A description with a member of every kind that the templates support: required, nullable and neither.
 
-The vendor's has no nullable members and few required ones today; the next one may.
+The vendor's description has no nullable members and few required ones today, but the next one may have them.
 """
 
 from __future__ import annotations

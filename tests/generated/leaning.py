@@ -1,7 +1,7 @@
-"""The generated names that the hand-written code depends on, the places, and the shapes of the names.
+"""The generated names that the hand-written code depends on, where they are used, and their shapes.
 
-Run as a program it writes that down in tests/data/leaned_on.json, which a test compares with: to be done when the
-places that the test names have been looked at.
+Run as a program it writes the shapes to tests/data/leaned_on.json, which a test compares with. Run it after looking at
+the places that the test names.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ ENDPOINT = ("STATUSES", "_get_kwargs", "parse")
 
 
 def places() -> dict[str, list[str]]:
-    """Every generated name that is imported, with the files that do; `module:name`."""
+    """Return every generated name that is imported, as `module:name`, with the files that import it."""
     found: dict[str, list[str]] = {}
     for path in sorted(SOURCE.rglob("*.py")):
         for module, name in _imports(ast.parse(path.read_text(encoding="utf-8"))):
-            # models.py passes all of them on, whatever they are.
+            # models.py passes all names on, whatever they are.
             if name != "*":
                 files = found.setdefault(f"{module}:{name}", [])
                 files.append(path.relative_to(ROOT).as_posix())
@@ -40,7 +40,7 @@ def places() -> dict[str, list[str]]:
 
 
 def shapes() -> dict[str, Any]:
-    """The present shape of each of them."""
+    """Return the present shape of each name."""
     return {name: shape_of(name) for name in places()}
 
 
@@ -57,7 +57,7 @@ def _imports(tree: ast.Module) -> Iterator[tuple[str, str]]:
 
 
 def shape_of(name: str) -> Any:
-    """The present shape of one of them; `gone` if it does not exist."""
+    """Return the present shape of a name; `gone` if it does not exist."""
     module, _, attribute = name.partition(":")
     try:
         value = getattr(importlib.import_module(module), attribute)

@@ -22,8 +22,8 @@ TEMPLATES = str(ROOT / "openapi" / "templates")
 
 @contextmanager
 def made(folder: Path, name: str, description: dict[str, Any], *, ours: bool = False) -> Generator[ModuleType]:
-    """The models of a temporary package: as the generator writes it, or as `ours`. Of the processes of a run that share
-    the folder, the first one makes it."""
+    """Generate a temporary package, as the generator writes it or as `ours`, and yield its models. Of the processes of
+    a run that share the folder, the first one makes it."""
     with (folder / f"{name}.lock").open("wb") as lock:
         flock(lock, LOCK_EX)
         source = folder / f"{name}.json"

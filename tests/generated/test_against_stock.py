@@ -1,4 +1,4 @@
-"""What our templates read and write, compared with the generator's own templates for the same description."""
+"""The models of our templates compared with those of the generator's own templates, for the same descriptions."""
 
 # These tests are about JSON data of unknown shape.
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownLambdaType=false
@@ -35,8 +35,8 @@ PROPERTIES = 4
 
 
 def classes(turn: int) -> pytest.MarkDecorator:
-    """The classes with a member of every kind, and every fourth one of the vendor's, so that each takes one of the
-    tests in an ordinary run; in a soak all take all."""
+    """Choose the classes with a member of every kind, and every fourth one of the vendor's, so that each is in one of
+    the tests of an ordinary run. In a soak every test has all of them."""
     vendors = [which == "vendor" for which, _ in CLASSES]
     return pytest.mark.parametrize(
         ("which", "name"),
@@ -64,8 +64,8 @@ class Pair(NamedTuple):
 
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory: pytest.TempPathFactory) -> Generator[dict[str, Pair]]:
-    """The vendor's description, and the one with every kind of member."""
-    # Under xdist every process has a folder of its own in the one of the run.
+    """Generate the models of the vendor's description, and of the one with every kind of member."""
+    # Under xdist every process has its own folder below the run's folder.
     run = tmp_path_factory.getbasetemp()
     folder = (run.parent if "PYTEST_XDIST_WORKER" in os.environ else run) / "stock"
     folder.mkdir(exist_ok=True)
@@ -81,13 +81,13 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Generator[dict[str, Pair]
 
 
 def class_of(package: ModuleType, name: str) -> Any:
-    """The model class of a schema; only the order's has another name."""
+    """Return the model class of a schema; only the order's has another name."""
     return getattr(package, "OrderData" if name == "Order" else name)
 
 
 @contextmanager
 def reported_by(package: ModuleType) -> Generator[list[tuple[str, str]]]:
-    """Place and kind of every difference that these models report."""
+    """Collect place and kind of every difference that these models report."""
     drift = importlib.import_module(f"{package.__name__.rpartition('.')[0]}.types").DRIFT
     record: list[tuple[str, str]] = []
     token = drift.set(lambda where, what: record.append((where, what)))
@@ -98,7 +98,7 @@ def reported_by(package: ModuleType) -> Generator[list[tuple[str, str]]]:
 
 
 def assert_read_alike(ours: Any, theirs: Any) -> None:
-    """The same value in both kinds of models: missing, null, a list, a model, free data, or something plain."""
+    """Check that both kinds of models have the same value: missing, null, a list, a model, free data or a plain one."""
     if type(theirs).__name__ == "Unset":
         assert ours is None
     elif theirs is None:
@@ -114,7 +114,7 @@ def assert_read_alike(ours: Any, theirs: Any) -> None:
 
 
 def assert_models_alike(ours: Any, theirs: Any, but: str | None = None) -> None:
-    """All members are equal, and unknown members too, except for one member."""
+    """Check that all members but one are equal, and the unknown members too."""
     if isinstance(ours, dict):
         assert ours == theirs.to_dict()
         return
@@ -126,7 +126,7 @@ def assert_models_alike(ours: Any, theirs: Any, but: str | None = None) -> None:
 
 
 def in_one_notation(value: Any) -> Any:
-    """The data with its times as times: the two write UTC in different ways."""
+    """Turn times in the data into datetimes, because the two templates write UTC in different ways."""
     if isinstance(value, dict):
         return {name: in_one_notation(one) for name, one in value.items()}
     if isinstance(value, list):
@@ -143,7 +143,7 @@ def in_one_notation(value: Any) -> Any:
 def test_a_valid_body_is_read_and_written_alike(
     which: str, name: str, data: st.DataObject, pairs: dict[str, Pair]
 ) -> None:
-    """Member by member and as JSON; without unknown members there is no difference to report."""
+    """Both give the same members and the same JSON, and only unknown members are reported."""
     described, ours, theirs = pairs[which]
     body = data.draw(described.bodies(name))
     kind = class_of(ours, name)
@@ -160,10 +160,11 @@ def test_a_valid_body_is_read_and_written_alike(
 @several_times
 @given(data=st.data())
 def test_one_invalid_member_costs_no_other(which: str, name: str, data: st.DataObject, pairs: dict[str, Pair]) -> None:
-    """The others read as without it; it reads as None, is kept and reported, and goes back as it came."""
+    """The others read as without it. The invalid member reads as None, is kept and reported, and goes back as it
+    came."""
     described, ours, theirs = pairs[which]
     valid = data.draw(described.bodies(name))
-    # A member without a type is never invalid.
+    # Only a member with a type can be invalid.
     typed = {member: schema for member, schema in described.members(name).items() if "type" in schema}
     odd = data.draw(st.sampled_from(sorted(typed)))
     value = data.draw(misfits(typed[odd]))
@@ -183,8 +184,7 @@ def test_one_invalid_member_costs_no_other(which: str, name: str, data: st.DataO
 @several_times
 @given(data=st.data())
 def test_a_null_or_a_gap_costs_no_other(which: str, name: str, data: st.DataObject, pairs: dict[str, Pair]) -> None:
-    """A null that the description does not allow is reported and reads as None; a missing required member is reported
-    too."""
+    """A null that the description does not allow reads as None and is reported, and so is a missing required member."""
     described, ours, theirs = pairs[which]
     valid = data.draw(described.bodies(name))
     schema = described.schemas[name]
@@ -208,7 +208,7 @@ def test_a_null_or_a_gap_costs_no_other(which: str, name: str, data: st.DataObje
 @several_times
 @given(data=st.data())
 def test_any_value_goes_back(which: str, name: str, data: st.DataObject, pairs: dict[str, Pair]) -> None:
-    """Any data under any member: nothing raises, and reading it again gives the same."""
+    """Any data under any member is read without an error, and reading what is written gives the same."""
     described, ours, _ = pairs[which]
     members = st.sampled_from(sorted(described.members(name)))
     kind = class_of(ours, name)
@@ -218,7 +218,7 @@ def test_any_value_goes_back(which: str, name: str, data: st.DataObject, pairs: 
 
 
 def attribute_of(kind: Any, member: str) -> str:
-    """The Python name of a member: the attributes are in the description's order."""
+    """Return the Python name of a member, because the attributes are in the description's order."""
     return [name for name in attrs.fields_dict(kind) if not name.startswith("_")][_order(kind).index(member)]
 
 

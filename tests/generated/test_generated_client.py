@@ -1,7 +1,7 @@
-"""The client of the endpoint functions: the token is sent, is not shown, and copies are copies."""
+"""The client of the endpoint functions sends the token and does not show it, and its copies are independent."""
 
-# The tests are about what the facade uses: the builders, which keep the generator's own private name.
-# pyright: reportPrivateUsage=false
+# The facade uses the builders, which keep the generator's own private name, so the tests use them too. pyright:
+# reportPrivateUsage=false
 
 from typing import Any
 
@@ -27,14 +27,14 @@ class Recorder:
 
 
 def test_the_token_is_not_shown() -> None:
-    """Neither are headers, which may carry one."""
+    """Headers are not shown either, because they may carry a token."""
     client = AuthenticatedClient("http://test", token="secret", headers={"x": "secret"}, httpx_args={"auth": "secret"})
     assert "secret" not in repr(client)
     assert "http://test" in repr(client)
 
 
 def test_a_client_of_the_user_sends_with_token_and_address() -> None:
-    """No setting is lost."""
+    """The user's client gets the token, the headers, the address and the timeout."""
     recorder = Recorder()
     client = AuthenticatedClient("http://test/checkout/order/", token="t", headers={"x-more": "1"}, timeout=3.0)
     get_checkout_order.sync("o1", client=client.set_httpx_client(recorder.client), **WHO)
@@ -55,7 +55,7 @@ def test_the_prefix_can_be_left_to_the_token(prefix: str, sent: str) -> None:
 
 
 def test_with_headers_leaves_the_live_client_alone() -> None:
-    """The copy sends the header and the token, through the client of the user; the original does not change."""
+    """The copy sends the header and the token through the user's client, and the original does not change."""
     recorder = Recorder()
     client = AuthenticatedClient("http://test", token="t").set_httpx_client(recorder.client)
     copy = client.with_headers({"x-more": "1"})
@@ -69,7 +69,7 @@ def test_with_headers_leaves_the_live_client_alone() -> None:
 
 
 def test_with_timeout_leaves_the_live_client_alone() -> None:
-    """Likewise; each has an httpx client of its own if the user gave none."""
+    """The original keeps its timeout. If the user gave no httpx client, original and copy have separate ones."""
     recorder = Recorder()
     recorded = AuthenticatedClient("http://test", token="t", timeout=1.0).set_httpx_client(recorder.client)
     get_checkout_order.sync("o1", client=recorded.with_timeout(None), **WHO)
@@ -83,7 +83,8 @@ def test_with_timeout_leaves_the_live_client_alone() -> None:
 
 
 def test_redirects_are_not_followed() -> None:
-    """A redirected write is worse than an error; also through a client that would follow."""
+    """A redirected write is worse than an error, so redirects are not followed, even by a client that would follow
+    them."""
 
     def elsewhere(request: httpx.Request) -> httpx.Response:
         return httpx.Response(307, headers={"location": str(request.url) + "x"})
@@ -94,7 +95,7 @@ def test_redirects_are_not_followed() -> None:
 
 
 def test_leaving_closes_only_its_own_client() -> None:
-    """A client of the user is closed by its owner."""
+    """The user's client is closed by its owner."""
     given = httpx.Client()
     with Client("http://test").set_httpx_client(given):
         pass
@@ -107,7 +108,6 @@ def test_leaving_closes_only_its_own_client() -> None:
 
 @pytest.mark.anyio
 async def test_leaving_closes_the_async_client_made_here() -> None:
-    """Likewise."""
     async with Client("http://test") as client:
         own_async = client.get_async_httpx_client()
     assert own_async.is_closed

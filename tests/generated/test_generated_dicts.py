@@ -1,5 +1,5 @@
-"""The bodies that are sent, as types of dicts: every member that a caller can give, in the API's spelling, and nothing
-at run time."""
+"""The types of dicts for bodies: every member that a caller can give, in the API's spelling, and nothing at run
+time."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def called(schema: str) -> str:
 
 
 def sent(description: dict[str, Any]) -> set[str]:
-    """The schemas of all bodies, and those inside them, without the parts that the service alone writes."""
+    """Return the schemas of all bodies and those inside them, without the parts that only the service writes."""
     schemas: dict[str, Schema] = description["components"]["schemas"]
     found: set[str] = set()
     waiting: list[Any] = [
@@ -54,7 +54,7 @@ def sent(description: dict[str, Any]) -> set[str]:
 
 
 def types_in(module: ModuleType) -> dict[str, dict[str, str]]:
-    """The type of each member of a dict, as it is written."""
+    """Return the type of each member of each dict, as it is written."""
     told: dict[str, dict[str, str]] = {}
     for node in ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8")).body:
         match node:
@@ -79,7 +79,7 @@ def test_a_schema_has_a_dict_if_it_is_sent() -> None:
 
 @pytest.mark.parametrize("name", sorted(sent(stock.DESCRIPTION)))
 def test_a_dict_has_the_members_that_a_caller_can_give(name: str) -> None:
-    """All of them optional, each with a type that can be evaluated."""
+    """All members are optional, and each has a type that can be evaluated."""
     kind: Any = getattr(dicts, called(name))
     members = {member for member, schema in SCHEMAS[name]["properties"].items() if not schema.get("readOnly")}
     assert set(get_type_hints(kind)) == members
@@ -98,7 +98,8 @@ def test_the_texts_of_the_description_are_their_documentation() -> None:
 
 
 def test_every_kind_of_member(tmp_path: Path) -> None:
-    """Objects as dicts or models, amounts as decimals too, unknown words, times as text; null if it is allowed."""
+    """Objects may be dicts or models, amounts decimals too, words unknown ones and times texts. A null is accepted
+    where it is allowed."""
     description = {**kinds.DESCRIPTION, "paths": {"/sent": {"post": _sending("Optional", "Nullable")}}}
     with stock.made(tmp_path, "our_dicts", description, ours=True):
         module = importlib.import_module("our_dicts.dicts")
@@ -132,7 +133,8 @@ def test_every_kind_of_member(tmp_path: Path) -> None:
 
 
 def test_names_that_are_not_valid_in_code_are_members_all_the_same(tmp_path: Path) -> None:
-    """Keywords of Python, names of the types beside them, names with punctuation, letters that Python normalises."""
+    """A member may have the name of a Python keyword or of a type, or one with punctuation or with letters that Python
+    normalises."""
     odd = [
         "class",
         "str",
@@ -162,7 +164,7 @@ def test_names_that_are_not_valid_in_code_are_members_all_the_same(tmp_path: Pat
 
 
 def _sending(*schemas: str) -> dict[str, Any]:
-    """An operation whose body holds one of each."""
+    """Return an operation whose body holds one of each."""
     body = {"oneOf": [{"$ref": f"#/components/schemas/{name}"} for name in schemas]}
     return {
         "tags": ["T"],

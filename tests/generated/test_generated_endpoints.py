@@ -1,7 +1,7 @@
-"""Endpoint modules: the request as data, the answer as data, and the sending functions on top."""
+"""Endpoint modules: the request as data, the answer as data, and the functions that send."""
 
-# The tests are about what the facade uses: the builders, which keep the generator's own private name.
-# pyright: reportPrivateUsage=false
+# The facade uses the builders, which keep the generator's own private name, so the tests use them too. pyright:
+# reportPrivateUsage=false
 
 import importlib
 import inspect
@@ -58,14 +58,14 @@ MODULES = list(modules())
 
 
 def test_every_operation_has_a_module() -> None:
-    """As many as in the description."""
+    """There are as many modules as operations in the description."""
     described = json.loads(resources.files("norce_order_api").joinpath("openapi.json").read_text(encoding="utf-8"))
     operations = [one["operationId"] for path in described["paths"].values() for one in path.values()]
     assert len(operations) == len(set(operations)) == len(MODULES)
 
 
 def test_a_request_with_a_model() -> None:
-    """Method, path, headers, JSON-ready body."""
+    """The builder gives method, path, headers and a body that is ready for JSON."""
     kwargs = update_checkout_order_state._get_kwargs("o1", body=State(current_status="completed"), **WHO)
     assert kwargs == {
         "method": "put",
@@ -76,7 +76,7 @@ def test_a_request_with_a_model() -> None:
 
 
 def test_bodies_given_as_plain_data() -> None:
-    """Dicts, lists of either, a bare text, free-form data with nulls."""
+    """A body may be a dict, a list of dicts and models, a bare text or free-form data with nulls."""
     plain = {"currentStatus": "completed", "more": None}
     assert update_checkout_order_state._get_kwargs("o1", body=plain, **WHO)["json"] == plain
     several = patch_checkout_order_consents._get_kwargs("o1", body=[Consent(id="a"), {"id": "b"}], **WHO)
@@ -87,7 +87,7 @@ def test_bodies_given_as_plain_data() -> None:
 
 @pytest.mark.parametrize("nothing", [{}, {"body": UNSET}, {"body": None}])
 def test_an_optional_body_left_out(nothing: Any) -> None:
-    """Neither a body nor a content type."""
+    """Without a body there is no content type either."""
     kwargs = create_checkout_order._get_kwargs(**WHO, **nothing)
     assert "json" not in kwargs
     assert "Content-Type" not in kwargs["headers"]
@@ -121,13 +121,13 @@ def test_query_parameters_are_ready_to_send() -> None:
 
 
 def test_a_time_without_zone_in_a_query() -> None:
-    """Refused by the name of the parameter."""
+    """The error names the parameter."""
     with pytest.raises(ValueError, match="date_from"):
         get_checkout_orders._get_kwargs(date_from=datetime(2026, 1, 2), **WHO)
 
 
 def test_ids_are_quoted_for_their_place() -> None:
-    """Whatever an id holds, it is one segment."""
+    """An id is one segment whatever it contains."""
     assert get_checkout_order._get_kwargs("a b?c#d%2Fé", **WHO)["url"].endswith("/orders/a%20b%3Fc%23d%252F%C3%A9")
 
 
@@ -136,10 +136,10 @@ BAD_IDS = ["", ".", "..", "a/b", "a\\b", "../x", "a\nb", "a\x00", "a\x7f", "a\x8
 
 @pytest.mark.parametrize("bad", BAD_IDS)
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__.rpartition(".")[2])
-# One template makes all modules, and one function refuses ids.
+# One template makes all modules, and one function checks the ids of all.
 @pytest.mark.in_turn("bad")
 def test_impossible_ids_are_refused(module: ModuleType, bad: str) -> None:
-    """In every position of every path; the message names the parameter and not its value."""
+    """An id is refused in every position of every path. The error names the parameter and not its value."""
     parameters = inspect.signature(module._get_kwargs).parameters
     ids = [name for name, one in parameters.items() if one.kind is one.POSITIONAL_OR_KEYWORD]
     body: dict[str, Any] = {"body": {}} if "body" in parameters else {}
@@ -160,7 +160,7 @@ def test_header_values_that_would_make_a_header_are_refused(header: str, bad: st
 
 
 def test_answers_by_status(told: list[tuple[str, str]]) -> None:
-    """Each documented status by its schema."""
+    """Each documented status is read by its schema."""
     assert get_checkout_order.parse(200, {"id": "o1"}) == OrderData(id="o1")
     assert create_checkout_order.parse(201, {"id": "o1"}) == CreateResponse(id="o1")
     assert get_checkout_order.parse(404, {"code": "c", "message": "m"}) == BaseError(code="c", message="m")
@@ -171,7 +171,7 @@ def test_answers_by_status(told: list[tuple[str, str]]) -> None:
 
 
 def test_the_three_shapes_of_a_failed_validation() -> None:
-    """A list, an object with that list, an ordinary error."""
+    """The shapes are a list, an object with that list and an ordinary error."""
     one = {"code": "c", "adapterId": "a", "message": "m"}
     entry = ValidationError(code="c", adapter_id="a", message="m")
     assert validate.parse(400, [one]) == [entry]
@@ -181,13 +181,13 @@ def test_the_three_shapes_of_a_failed_validation() -> None:
 
 
 def test_an_undocumented_status_is_reported(told: list[tuple[str, str]]) -> None:
-    """It reads as nothing."""
+    """The answer reads as None, and the status is reported."""
     assert get_checkout_order.parse(520, {"id": "o1"}) is None
     assert told == [("GetCheckoutOrder.520", "unknown-status")]
 
 
 def test_a_body_too_deep_to_read_is_reported(told: list[tuple[str, str]]) -> None:
-    """Nesting that exhausts the stack raises nothing."""
+    """Nesting that exhausts the stack does not raise."""
     item: dict[str, Any] = {}
     for _ in range(5000):
         item = {"items": [item]}
@@ -206,12 +206,11 @@ anything = st.recursive(
 @settings(max_examples=examples(5, soak=15), deadline=None)
 @given(data=anything, status=st.sampled_from([200, 201, 202, 204, 302, 400, 404, 409, 499, 500, 520]))
 def test_parse_never_raises(module: ModuleType, data: Any, status: int) -> None:
-    """Whatever the status and the data."""
     module.parse(status, data)
 
 
 def served(status: int, content: bytes) -> AuthenticatedClient:
-    """A client whose every request gets this answer."""
+    """Return a client whose every request gets this answer."""
 
     def answer(_request: httpx.Request) -> httpx.Response:
         return httpx.Response(status, content=content)
@@ -236,7 +235,7 @@ def served(status: int, content: bytes) -> AuthenticatedClient:
     ],
 )
 async def test_sending_accepts_any_answer(status: int, content: bytes, parsed: Any) -> None:
-    """The status is a plain number, the content stays, and an unreadable body is None."""
+    """The status is a plain number, the content is kept, and an unreadable body is None."""
     client = served(status, content)
     for response in (
         get_checkout_order.sync_detailed("o1", client=client, **WHO),
@@ -251,7 +250,7 @@ async def test_sending_accepts_any_answer(status: int, content: bytes, parsed: A
 
 
 def test_raising_on_an_undocumented_status_shows_no_body() -> None:
-    """If the program asks for it; the body is an attribute, not part of the text."""
+    """If the program asks for an error, the body is an attribute of it and not part of its text."""
     client = served(520, b"personal")
     client.raise_on_unexpected_status = True
     with pytest.raises(UnexpectedStatus) as raised:

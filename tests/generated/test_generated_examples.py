@@ -1,4 +1,4 @@
-"""The bodies in the public reference, by operation."""
+"""The bodies in the vendor's public reference, by operation."""
 
 # These tests are about JSON data of unknown shape.
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownLambdaType=false
@@ -18,7 +18,7 @@ EXAMPLES = [
 ]
 INCOMPLETE = re.compile(r"\b(cut|lost|collapsed|completed|filled)\b")
 
-# The model of each operation's request and answer; None is data without a model.
+# The model of each operation's request and answer is here; None is data without a model.
 BODIES: dict[tuple[str, str], str | None] = {
     ("CreateCheckoutOrder", "request"): "OrderData",
     ("CreateCheckoutOrder", "response"): "CreateResponse",
@@ -46,7 +46,7 @@ BODIES: dict[tuple[str, str], str | None] = {
 
 
 def model_of(example: dict[str, Any]) -> Any:
-    """The model class of an example, None for free-form data."""
+    """Return the model class of an example, or None for free-form data."""
     schema = re.fullmatch(r"\(schema (\w+)\)", example["operation"])
     name = schema[1] if schema else BODIES[example["operation"], example["kind"]]
     return getattr(models, name) if name else None
@@ -65,7 +65,7 @@ def written_again(example: dict[str, Any]) -> Any:
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=title)
 def test_every_example_can_be_read(example: dict[str, Any], told: list[tuple[str, str]]) -> None:
-    """The differences reported are only those of incomplete samples."""
+    """Only incomplete samples report differences."""
     written_again(example)
     if not INCOMPLETE.search(example["note"]) and not isinstance(example["body"], str):
         assert told == []
@@ -73,7 +73,7 @@ def test_every_example_can_be_read(example: dict[str, Any], told: list[tuple[str
 
 @pytest.mark.parametrize("example", [one for one in EXAMPLES if not INCOMPLETE.search(one["note"])], ids=title)
 def test_a_whole_example_goes_back_as_it_came(example: dict[str, Any]) -> None:
-    """Person, Intent, nulls in attributes, times with Z, merchant and channel in an order."""
+    """Spellings such as Person and Intent, nulls in attributes and times with Z go back as they came."""
     if "contradicted by the tutorial" in example["note"]:
         # The reference shows a bare text, but the service answers an object: there is no member for it.
         assert written_again(example) == {}
@@ -82,7 +82,7 @@ def test_a_whole_example_goes_back_as_it_came(example: dict[str, Any]) -> None:
 
 
 def test_the_examples_hold_the_special_values() -> None:
-    """Otherwise the tests above would prove less."""
+    """The examples contain the spellings and nulls that the tests above are about."""
     whole = json.dumps([one["body"] for one in EXAMPLES if not INCOMPLETE.search(one["note"])])
     for spelling in ('"Person"', '"Intent"', '"property1": null', 'Z"', '"merchant"'):
         assert spelling in whole

@@ -1,4 +1,4 @@
-"""Models: their members, what they send, what they show."""
+"""Models: their members, what they send and what they show."""
 
 # These tests are about JSON data of unknown shape.
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownLambdaType=false
@@ -35,7 +35,7 @@ from norce_order_api.models import (
 
 
 def test_optional_member_left_alone_is_none_and_not_sent() -> None:
-    """None means "not there"."""
+    """None means that the member is not there."""
     cart = Cart(reference="c1")
     assert cart.total is None
     assert cart.to_dict() == {"reference": "c1"}
@@ -56,14 +56,13 @@ def test_members_are_sent_in_the_spelling_of_the_api() -> None:
 
 @pytest.mark.parametrize("model", [PaymentAction, Recurring, Shipping])
 def test_required_members_must_be_given(model: type[Any]) -> None:
-    """The constructor demands what the description requires."""
     with pytest.raises(TypeError, match="missing"):
         model()
 
 
 @pytest.mark.parametrize("model", [OrderData, Customer, Payment, Notification, Cart])
 def test_a_body_needs_nothing_that_the_service_sets(model: type[Any]) -> None:
-    """Nothing is required in an order, a customer, a payment, and read-only members least of all."""
+    """These models require no member, and read-only members least of all."""
     assert model().to_dict() == {}
 
 
@@ -89,13 +88,13 @@ def test_plain_data_inside_a_model_is_accepted() -> None:
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_a_number_that_json_has_not_is_refused_by_name(value: float) -> None:
-    """The error names class and member."""
+    """The error names the class and the member."""
     with pytest.raises(ValueError, match=r"Payment\.amount"):
         Payment(amount=value).to_dict()
 
 
 def test_a_time_without_zone_is_refused_by_name() -> None:
-    """The error names class and member and the right form."""
+    """The error names the class, the member and the right form."""
     with pytest.raises(ValueError, match=r"Logistics\.shippingDate.*timezone\.utc"):
         Logistics(shipping_date=datetime(2026, 1, 2)).to_dict()
 
@@ -103,7 +102,7 @@ def test_a_time_without_zone_is_refused_by_name() -> None:
 @given(st.datetimes(timezones=st.just(UTC)))
 @settings(deadline=None)
 def test_a_time_in_utc_is_written_as_isoformat_does(time: datetime) -> None:
-    """Any year, with and without a fraction; from what is written, the same time is read."""
+    """This holds for any year, with and without a fraction, and reading the text gives the same time."""
     text = OrderData(created=time).to_dict()["created"]
     assert text == time.isoformat().removesuffix("+00:00") + "Z"
     assert datetime.fromisoformat(text) == time
@@ -114,12 +113,12 @@ def test_a_time_in_utc_is_written_as_isoformat_does(time: datetime) -> None:
     [(UTC, "2026-01-02T03:04:05Z"), (timezone(timedelta(hours=2)), "2026-01-02T03:04:05+02:00")],
 )
 def test_times_are_sent_with_their_offset(offset: timezone, text: str) -> None:
-    """UTC is written Z."""
+    """UTC is written as Z."""
     assert Logistics(shipping_date=datetime(2026, 1, 2, 3, 4, 5, tzinfo=offset)).to_dict() == {"shippingDate": text}
 
 
 def test_repr_shows_nothing_personal() -> None:
-    """Ids, words, numbers and times; no text, no attributes, nothing nested."""
+    """A repr shows ids, words, numbers and times, but no text, no attributes and no nested model."""
     person = Address(given_name="Rosalina", national_identification_number="890201-3286", attributes={"pin": "1234"})
     order = OrderData(id="o1", reference="secret", customer=Customer(billing=person, type_="person"))
     payment = Payment(id="p1", amount=20, state="intent", name="Rosalina", attributes={"pin": "1234"})
@@ -133,7 +132,7 @@ def test_repr_shows_nothing_personal() -> None:
 
 
 def test_repr_of_what_did_not_fit_stays_silent() -> None:
-    """Raw values in additional_properties are not shown either."""
+    """Raw values in ``additional_properties`` are not shown either."""
     assert "secret" not in repr(Payment.from_dict({"amount": "secret", "more": "secret"}))
 
 
@@ -158,7 +157,8 @@ def test_models_survive_copying(again: Any) -> None:
 
 @pytest.mark.parametrize("evolve", [attrs.evolve, getattr(copy, "replace", attrs.evolve)])
 def test_a_changed_copy_keeps_unknown_members(evolve: Any) -> None:
-    """In itself and in nested models, also values that did not fit; the original stays as it is."""
+    """A changed copy keeps unknown members and values that did not fit, in nested models too. The original is not
+    changed."""
     data = {"sku": "T1", "quantity": 1, "upsell": "maybe", "campaign": {"id": 7}, "price": {"rounding": 0.5}}
     item = Item.from_dict(data)
     changed = evolve(item, quantity=2)
@@ -176,14 +176,14 @@ def test_a_changed_copy_keeps_unknown_members(evolve: Any) -> None:
 
 
 def test_models_compare_by_content() -> None:
-    """Unknown members too."""
+    """Unknown members count too."""
     assert Price(including_vat=1) == Price(including_vat=1)
     assert Price(including_vat=1) != Price(including_vat=2)
     assert State.from_dict({"x": 1}) != State.from_dict({"x": 2})
 
 
 def test_an_unknown_member_that_is_set_is_sent() -> None:
-    """In place or as a whole; reading a member first changes nothing."""
+    """Unknown members can be set one by one or all at once. Reading the empty dict first changes nothing."""
     price, other = Price(including_vat=1), Price(including_vat=1)
     assert price.additional_properties == {}
     assert price == other
@@ -195,7 +195,7 @@ def test_an_unknown_member_that_is_set_is_sent() -> None:
 
 
 def test_a_class_of_ones_own_reads_as_itself() -> None:
-    """Nested models are of the generated classes."""
+    """A subclass reads as itself, and its nested models are of the generated classes."""
 
     class Basket(Cart):
         pass
@@ -207,7 +207,7 @@ def test_a_class_of_ones_own_reads_as_itself() -> None:
 
 
 def test_the_lists_of_names_are_complete() -> None:
-    """Every name in __all__ is there, and no other is made up."""
+    """Every name in ``__all__`` exists, and no other name is invented."""
     for name in models.__all__:
         assert getattr(models, name) is not None
     assert "OrderData" in models.__all__
@@ -217,7 +217,8 @@ def test_the_lists_of_names_are_complete() -> None:
 
 
 def test_importing_loads_only_what_is_used() -> None:
-    """The package loads no model and no HTTP library, a model loads its nested ones, an endpoint no HTTP library."""
+    """The package loads no model and no HTTP library, a model loads only its nested ones, and an endpoint loads no HTTP
+    library."""
     program = """
 import sys
 def models(): return {m.rpartition(".")[2] for m in sys.modules if m.startswith("norce_order_api.models.")}

@@ -1,4 +1,4 @@
-"""Reading: nothing raises, nothing is lost, every difference is reported."""
+"""Reading never raises and loses nothing, and every difference is reported."""
 
 # These tests are about JSON data of unknown shape.
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownLambdaType=false
@@ -26,7 +26,6 @@ CLASSES: list[Any] = [kind for name in models.__all__ if hasattr(kind := getattr
 
 
 def test_a_body_as_described_reports_nothing(told: Told) -> None:
-    """The common case reports nothing."""
     body = {"id": "o1", "state": {"currentStatus": "checkout", "transitions": []}, "cart": {"items": [{"quantity": 1}]}}
     order = OrderData.from_dict(body)
     assert order.state is not None
@@ -36,7 +35,7 @@ def test_a_body_as_described_reports_nothing(told: Told) -> None:
 
 
 def test_words_are_read_in_any_case_and_written_as_they_came(told: Told) -> None:
-    """Person reads as person, and goes back as Person; the vendor himself writes it so, so it is not drift."""
+    """Person reads as person and goes back as Person. The vendor writes it so, and so it is not drift."""
     customer = Customer.from_dict({"type": "Person"})
     assert customer.type_ == "person"
     assert customer.to_dict() == {"type": "Person"}
@@ -78,7 +77,7 @@ def test_an_undescribed_null_reads_as_none(told: Told) -> None:
 
 
 def test_a_missing_required_member_reads_as_none(told: Told) -> None:
-    """Reported once each, as missing or as null."""
+    """Each such member is reported once, as missing or as null."""
     shipping = Shipping.from_dict({"id": "s1", "vatRate": None})
     assert (shipping.total, shipping.vat_rate) == (None, None)
     assert told == [("Shipping.total", "missing"), ("Shipping.vatRate", "null")]
@@ -115,7 +114,7 @@ def test_a_wrong_type_reads_as_none_and_goes_back_as_it_came(
 
 
 def test_a_member_that_is_set_overrides_the_value_that_came() -> None:
-    """The caller wants to correct a wrong value."""
+    """A caller may replace a value that did not fit."""
     order = OrderData.from_dict({"cart": "<html>", "reference": 7})
     order.cart = Cart(reference="c1")
     order.reference = "r1"
@@ -123,7 +122,7 @@ def test_a_member_that_is_set_overrides_the_value_that_came() -> None:
 
 
 def test_bad_elements_leave_the_good_ones_readable(told: Told) -> None:
-    """The list goes back whole as long as it is not changed."""
+    """A list goes back whole as long as it is not changed."""
     body: dict[str, Any] = {"items": [{"name": "a", "more": 1}, 7, None, {"name": "b"}]}
     cart = Cart.from_dict(body)
     assert [item.name for item in cart.items or []] == ["a", "b"]
@@ -145,7 +144,7 @@ def test_a_changed_list_overrides_the_list_that_came() -> None:
 
 
 def test_a_list_in_the_wrong_place_gives_way_to_a_set_value() -> None:
-    """It came instead of a cart, and a cart replaced it."""
+    """A list that came instead of a cart goes back until a cart is set."""
     order = OrderData.from_dict({"cart": [{"items": []}], "hooks": [7]})
     assert order.to_dict() == {"cart": [{"items": []}], "hooks": [7]}
     order.cart = Cart(reference="c1")
@@ -153,7 +152,7 @@ def test_a_list_in_the_wrong_place_gives_way_to_a_set_value() -> None:
 
 
 def test_unknown_members_go_back_and_are_reported(told: Told) -> None:
-    """Reported by name if the name is a word, and without it if it could be an address of a person."""
+    """Unknown members are reported by name if the name is a word, and without it if it may be a person's address."""
     body = {"reference": "r", "loyalty": {"points": 1}, "anna@example.com": None}
     cart = Cart.from_dict(body)
     assert cart.additional_properties == {"loyalty": {"points": 1}, "anna@example.com": None}
@@ -163,13 +162,13 @@ def test_unknown_members_go_back_and_are_reported(told: Told) -> None:
 
 @pytest.mark.parametrize("text", ["2026-01-02T03:04:05Z", "2026-01-02T03:04:05+00:00", "2026-01-02T04:04:05+01:00"])
 def test_times_are_aware(text: str, told: Told) -> None:
-    """Whatever the notation of the offset."""
+    """A time is aware whatever the notation of its offset."""
     assert OrderData.from_dict({"created": text}).created == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     assert told == []
 
 
 def test_a_time_without_offset_is_utc(told: Told) -> None:
-    """It is reported."""
+    """A missing offset is reported."""
     created = OrderData.from_dict({"created": "2026-01-02T03:04:05"}).created
     assert created == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     assert told == [("OrderData.created", "no-offset")]
@@ -184,13 +183,13 @@ def test_whole_numbers_stay_whole() -> None:
 
 @pytest.mark.parametrize("answer", [None, "text", 7, True, [], [{"id": "o1"}]])
 def test_an_answer_that_is_not_an_object_reads_as_an_empty_model(answer: Any, told: Told) -> None:
-    """Reported under the class."""
+    """The wrong type is reported under the class."""
     assert OrderData.from_dict(answer) == OrderData()
     assert [where for where, _ in told] == ["OrderData"]
 
 
 def test_an_outlet_is_not_needed() -> None:
-    """Without one, differences are ignored."""
+    """Without a place to report to, differences are ignored."""
     assert types.DRIFT.get() is None
     assert PaymentAction.from_dict({"id": 1}).additional_properties == {"id": 1}
 
@@ -203,7 +202,7 @@ json_values = st.recursive(
 
 
 def bodies(kind: Any) -> st.SearchStrategy[dict[str, Any]]:
-    """Objects whose names are mostly the model's own, and whose values are anything."""
+    """Draw objects whose names are mostly the model's own, and whose values are anything."""
     names = st.sampled_from(sorted(kind.MEMBERS)) | st.text(max_size=8)
     values = json_values | st.sampled_from(
         ["2026-01-02T03:04:05Z", "2026-01-02T03:04:05.1234567", "Person", "checkout", [{}, 1], [{"id": 1}, None]]
@@ -215,7 +214,7 @@ def bodies(kind: Any) -> st.SearchStrategy[dict[str, Any]]:
 @settings(max_examples=examples(8, soak=25), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_any_json_is_read_and_goes_back(kind: Any, data: st.DataObject) -> None:
-    """Nothing raises, and nothing that was not null is lost."""
+    """Nothing raises, and every body goes back as it came."""
     kind.from_dict(data.draw(json_values))
     body = data.draw(bodies(kind))
     before = copy.deepcopy(body)
@@ -249,7 +248,7 @@ COPIES = [copy.copy, copy.deepcopy, lambda model: pickle.loads(pickle.dumps(mode
 @pytest.mark.parametrize("again", [lambda model: model, *COPIES])
 @pytest.mark.parametrize("text", TIMES)
 def test_an_unchanged_time_goes_back_as_it_came(text: str, again: Any) -> None:
-    """In any notation, even with more digits than a datetime holds; it is not reported."""
+    """A time goes back in its notation, even with more digits than a datetime holds."""
     body = {"created": text, "state": {"transitions": [{"status": "Checkout", "timeStamp": text}]}}
     order = again(OrderData.from_dict(body))
     assert order.created is not None
@@ -262,7 +261,7 @@ def test_an_unchanged_time_goes_back_as_it_came(text: str, again: Any) -> None:
 @pytest.mark.parametrize("again", COPIES)
 @pytest.mark.parametrize("text", TIMES)
 def test_a_changed_time_is_written_again(text: str, again: Any) -> None:
-    """Set to another time, to the next microsecond, or taken away."""
+    """A time that was set to another value, by a microsecond too, or removed does not go back as it came."""
     order = again(OrderData.from_dict({"created": text, "lastModified": text}))
     later = order.created + timedelta(microseconds=1)
     assert attrs.evolve(order, created=later).to_dict()["created"] == OrderData(created=later).to_dict()["created"]
@@ -272,7 +271,7 @@ def test_a_changed_time_is_written_again(text: str, again: Any) -> None:
 
 @pytest.mark.parametrize("again", [lambda model: model, *COPIES])
 def test_a_null_goes_back_until_something_is_set(again: Any) -> None:
-    """At any depth; a new entry made from the same model is sent without it."""
+    """Nulls go back at any depth. ``without_nulls`` leaves them out for a new entry made from the same model."""
     body = {"reference": None, "items": [{"sku": None, "attributes": {"a": None}}], "total": None, "more": None}
     cart = again(Cart.from_dict(body))
     assert cart.to_dict() == body
@@ -284,7 +283,7 @@ def test_a_null_goes_back_until_something_is_set(again: Any) -> None:
 
 
 def test_a_removed_list_does_not_come_back() -> None:
-    """Even if elements of it did not fit."""
+    """A list that is set to None is not sent, even if elements of it did not fit."""
     cart = Cart.from_dict({"items": [{"name": "a"}, 7], "discounts": [7]})
     cart.items = None
     assert cart.to_dict() == {"discounts": [7]}

@@ -1,4 +1,4 @@
-"""The wheel, built once."""
+"""The wheel, which is built once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.packaging.support import ROOT, demanded
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from the checkout."""
+    """Build the wheel from the checkout."""
     folder = tmp_path_factory.mktemp("wheel")
     demanded(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(folder), str(ROOT), cwd=folder)
     (built,) = folder.glob("*.whl")

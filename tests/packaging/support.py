@@ -10,9 +10,9 @@ ROOT = Path(__file__).parents[2]
 
 
 def ran(*command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Outside the checkout, and without what the caller's environment would add to the path.
+    """Run a command outside the checkout, without variables of the caller's environment that would add to the path.
 
-    pip leaves the compiling to the first import, which comes for few of the modules that it installs.
+    pip leaves the compiling to the first import, which only few of the installed modules ever have.
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "NORCE_"))}
     environment["PIP_NO_COMPILE"] = "1"

@@ -1,7 +1,7 @@
-"""The example projects, each by the commands of its README in a fresh environment; then they are put to use.
+"""The example projects run by the commands of their READMEs in a fresh environment, and are then used.
 
-The shop is installed from the checkout, as its README has it; the others from the wheel, which is quicker. An ordinary
-run does this with one of them; the tests of the others run in ``tests/examples``, in the environment that there is.
+The shop is installed from the checkout, as its README says, and the others from the wheel, which is quicker. An
+ordinary run does this with one of them. The tests of the others run in ``tests/examples``, in the present environment.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TO_BUILD = ("src", "generated", "README.md", "LICENSE", "hatch_build.py", "pypro
 
 
 def copied(name: str, folder: Path) -> Path:
-    """An example where it lies in a checkout, with what the package is built from."""
+    """Copy an example to its place in a checkout, with the files that the package is built from."""
     for part in TO_BUILD:
         folder.joinpath(part).symlink_to(ROOT / part)
     shutil.copytree(
@@ -42,7 +42,7 @@ def copied(name: str, folder: Path) -> Path:
 
 
 def follow(example: Path, until: str = "", wheel: Path | None = None) -> str:
-    """Do what its README says, up to a command that contains this; what the last command said."""
+    """Run the README's commands, up to one that contains ``until``, and return the output of the last one."""
     lines = [
         line
         for language, code in blocks(example.joinpath("README.md").read_text("utf-8"))
@@ -88,7 +88,7 @@ def test_the_adapter(wheel: Path, tmp_path: Path) -> None:
 
 @pytest.mark.soak
 def test_the_service(wheel: Path, tmp_path: Path) -> None:
-    """Its tests pass. Then two hundred customers buy at once while it runs, and answers are lost at times."""
+    """Its tests pass. Then two hundred customers buy at once while answers are lost, and nothing is created twice."""
     example = copied("service", tmp_path)
     assert passed(follow(example, wheel=wheel)) == 11
     (shown,) = re.findall(r"^(.*uvicorn .*)$", example.joinpath("README.md").read_text("utf-8"), re.MULTILINE)
@@ -112,7 +112,7 @@ def test_the_service(wheel: Path, tmp_path: Path) -> None:
                 with httpx.Client(base_url=address, timeout=300) as customer:
 
                     def put(path: str, json: object) -> httpx.Response:
-                        # 504 says that the answer was lost, each time it was asked for; each of these may be repeated.
+                        # A 504 means that the answer was lost, and each of these requests may be repeated.
                         answers = (customer.put(path, json=json) for _ in range(10))
                         return next(answer for answer in answers if answer.status_code != 504)
 
@@ -146,7 +146,7 @@ def test_the_service(wheel: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kills", [1, pytest.param(3, marks=pytest.mark.soak)])
 def test_the_nightly_job(wheel: Path, tmp_path: Path, kills: int) -> None:
-    """Killed while answers are lost: each order is completed once, and those that can't be are named."""
+    """The job is killed while answers are lost. Each order is completed once, and those that can't be are named."""
     example = copied("nightly", tmp_path)
     follow(example, until="nightly.py", wheel=wheel)
     command = next(c for c in commands(example.joinpath("README.md").read_text("utf-8")) if "nightly.py" in c)
@@ -161,7 +161,8 @@ def test_the_nightly_job(wheel: Path, tmp_path: Path, kills: int) -> None:
         if request.operation == "UpdateCheckoutOrderState":
             with lock:
                 sent += 1
-                # What a killed one had in flight is counted too, and must not kill it again instead of the next.
+                # Requests that a killed job had in flight are counted too, and must not kill it again instead of the
+                # next one.
                 if kill_at and sent >= kill_at[0] and job[-1] not in killed:
                     del kill_at[0]
                     killed.append(job[-1])
@@ -201,7 +202,7 @@ def test_the_nightly_job(wheel: Path, tmp_path: Path, kills: int) -> None:
 
 
 def accepted(sandbox: Sandbox) -> tuple[set[str], set[str]]:
-    """The accepted orders that are older than two days, and three of them whose payments were taken away."""
+    """Return the accepted orders that are older than two days, and three of them whose payments are removed here."""
     headers = {"authorization": f"Bearer {sandbox.token}", "x-merchant": "demo", "x-channel": "se"}
     until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 2 * 86400))
     found: list[dict[str, Any]] = []

@@ -1,6 +1,6 @@
-"""Programs frozen by PyInstaller run, without an option or a line for it in the program.
+"""Programs frozen by PyInstaller run without an option, and without a line for it in the program.
 
-In a soak: it makes an environment of its own, with PyInstaller from a package index.
+The tests run in a soak, because they make an environment of their own, with PyInstaller from a package index.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ asyncio.run(main())
 
 @pytest.fixture(scope="module")
 def freezer(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Python with the wheel and PyInstaller."""
+    """Make a Python environment with the wheel and PyInstaller."""
     folder = tmp_path_factory.mktemp("freezer")
     venv.create(folder / "env", with_pip=False)
     python = folder / "env" / "bin" / "python"
@@ -61,7 +61,7 @@ def freezer(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def frozen(freezer: Path, name: str, program: str, *options: str) -> Path:
-    """The folder that PyInstaller makes from a program."""
+    """Return the folder that PyInstaller makes from a program."""
     folder = freezer.parents[2]
     folder.joinpath(f"{name}.py").write_text(program, "utf-8")
     demanded(str(freezer), "-m", "PyInstaller", "-y", "--log-level", "ERROR", *options, f"{name}.py", cwd=folder)
@@ -69,7 +69,8 @@ def frozen(freezer: Path, name: str, program: str, *options: str) -> Path:
 
 
 def test_a_client(freezer: Path) -> None:
-    """With either engine; the package's data is included, and libraries that the program does not use are not."""
+    """The client works with either engine. The package's data is included, and libraries that the program does not use
+    are not."""
     folder = frozen(freezer, "client", CLIENT)
 
     async def run() -> list[str]:
@@ -92,7 +93,7 @@ def test_a_program_with_the_local_service_in_it(freezer: Path) -> None:
 
 
 def test_the_job_of_the_guide(freezer: Path, tmp_path: Path) -> None:
-    """It exports to Parquet, as in docs/running.md: with the option on the page."""
+    """The job of docs/running.md exports to Parquet, with the option on the page."""
     (command,) = [command for command in commands(PAGE) if command[0] == "pyinstaller"]
     *options, program = command[1:]
     folder = frozen(freezer, program.removesuffix(".py"), files(PAGE)[program], *options)

@@ -1,4 +1,4 @@
-"""The list of licences: which are allowed, and that everything used at run time is."""
+"""The list of licences: which ones are allowed, and that all run-time packages have allowed ones."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ licences = loaded("scripts/licences.py")
     ],
 )
 def test_a_licence_is_allowed_if_all_binding_parts_are(expression: str, agreed: bool) -> None:
-    """Both sides of an AND, one side of an OR; an unreadable one is not."""
+    """An AND needs both sides and an OR needs one. An unreadable expression is not allowed."""
     assert licences.is_agreed(expression) is agreed
 
 
@@ -49,7 +49,7 @@ def package(folder: Path, name: str, *lines: str) -> None:
 
 
 def test_an_environment_is_listed_and_one_unknown_licence_fails(tmp_path: Path) -> None:
-    """By expression, by classifier, by free text; a package without a licence is not allowed."""
+    """A licence is read from an expression, a classifier or free text. A package without a licence is not allowed."""
     package(tmp_path, "one", "License-Expression: MIT")
     package(tmp_path, "two", "Classifier: License :: OSI Approved :: BSD License")
     package(tmp_path, "three", "License: Apache 2.0")
@@ -66,7 +66,7 @@ def test_an_environment_is_listed_and_one_unknown_licence_fails(tmp_path: Path) 
 
 
 def test_a_licence_that_demands_more_is_allowed_for_one_package(tmp_path: Path) -> None:
-    """And for no other package, and no other licence of that one."""
+    """No other package may have it, and that package may have no other such licence."""
     command = [sys.executable, str(ROOT / "scripts" / "licences.py"), str(tmp_path)]
     package(tmp_path, "psycopg", "License-Expression: LGPL-3.0-only")
     assert subprocess.run(command, capture_output=True, check=False).returncode == 0
@@ -77,7 +77,7 @@ def test_a_licence_that_demands_more_is_allowed_for_one_package(tmp_path: Path) 
 
 
 def test_all_run_time_licences_are_allowed() -> None:
-    """In this environment, with everything that tests need besides."""
+    """The check covers this environment, which also has everything that tests need."""
     done = subprocess.run(
         [sys.executable, str(ROOT / "scripts" / "licences.py")], capture_output=True, text=True, check=False
     )
@@ -86,7 +86,7 @@ def test_all_run_time_licences_are_allowed() -> None:
 
 
 def test_the_files_of_others_are_those_that_are_listed(tmp_path: Path) -> None:
-    """Each script that pages load is our own or in the list, and unchanged."""
+    """Each script that pages load is our own, or is listed and unchanged."""
     report, notes = licences.VENDORED
     assert [(name, said) for one in (report, notes) for name, _, said in licences.shipped(one)] == [
         ("uplot (uplot.min.js)", "MIT"),

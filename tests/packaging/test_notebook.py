@@ -1,6 +1,6 @@
 """The cells of docs/running.md run in the kernel of a notebook.
 
-In a soak: it makes an environment of its own, with the kernel from a package index.
+The test runs in a soak, because it makes an environment of its own, with the kernel from a package index.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ for cell in notebook.cells:
 
 
 def test_its_cells_run(wheel: Path, tmp_path: Path) -> None:
-    """One after the other, the last line of a cell shown, and nothing on standard error."""
+    """The cells run one after the other, show results, and write nothing to standard error."""
     venv.create(tmp_path / "env", with_pip=False)
     python = str(tmp_path / "env" / "bin" / "python")
     pip = [sys.executable, "-m", "pip", "--python", python, "install", "-q"]

@@ -1,6 +1,6 @@
-"""The pages in the shells of newer Pythons, if this machine has any: those parse and await differently.
+"""The pages in the shells of newer Pythons, if this machine has any, because those parse and await differently.
 
-For a soak; ``tests/docs`` pastes the same pages into the shell of this Python.
+The tests run in a soak. ``tests/docs`` pastes the same pages into the shell of this Python.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ EXTRAS = "sandbox,cli,fast,otel,parquet"
 
 
 def found(version: str) -> str | None:
-    """A Python of this version on the path, or among pyenv's."""
+    """Return a Python of this version on the path, or among pyenv's, or None."""
     on_the_path = shutil.which(f"python{version}")
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
     candidates = [on_the_path, *sorted(map(str, pyenv.glob(f"versions/{version}*/bin/python{version}")))]
@@ -35,7 +35,7 @@ def found(version: str) -> str | None:
 
 @pytest.fixture(scope="module", params=["3.13", "3.14"])
 def newer(request: pytest.FixtureRequest, wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A Python of this version with the wheel and every extra."""
+    """Make an environment of this Python version with the wheel and every extra."""
     python = found(request.param)
     if python is None:
         pytest.skip(f"there is no Python {request.param} here")
@@ -48,7 +48,7 @@ def newer(request: pytest.FixtureRequest, wheel: Path, tmp_path_factory: pytest.
 
 
 def test_every_page(newer: str, tmp_path: Path) -> None:
-    """Since 3.13 there is an editor in the shell: a block is pasted as one piece, and an empty line runs it."""
+    """Since 3.13 the shell has an editor: a block is pasted as one piece, and an empty line runs it."""
     for name, text in pages().items():
         folder = tmp_path / name
         folder.mkdir()

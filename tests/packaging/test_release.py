@@ -1,5 +1,4 @@
-"""The parts of a release: the address of the repository, links that work on an index's page, and the check before
-it."""
+"""The parts of a release: the repository's address, links that work on an index's page, and the check before it."""
 
 from __future__ import annotations
 
@@ -31,7 +30,7 @@ def loaded(path: Path) -> Any:
 
 @pytest.fixture
 def build(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The build's hook, without the build backend."""
+    """Load the build's hook without the build backend."""
     base = type("MetadataHookInterface", (), {})
     interface = SimpleNamespace(MetadataHookInterface=base)
     for name in ("hatchling", "hatchling.metadata", "hatchling.metadata.plugin"):
@@ -49,7 +48,7 @@ def described(build: Any, repository: str) -> dict[str, Any]:
 
 
 def test_the_readme_s_links_lead_to_the_files_of_this_version(build: Any) -> None:
-    """Every relative link; a trailing slash in the address does no harm."""
+    """Every relative link becomes an address. A trailing slash in the repository's address does no harm."""
     relative = re.findall(r"\]\((?![a-z]+:|#)([^)]+)\)", ROOT.joinpath("README.md").read_text("utf-8"))
     text = described(build, REPOSITORY + "/")["readme"]["text"]
     assert len(relative) > 20
@@ -60,7 +59,7 @@ def test_the_readme_s_links_lead_to_the_files_of_this_version(build: Any) -> Non
 
 
 def test_without_a_repository_nothing_is_linked(build: Any) -> None:
-    """And no address is invented."""
+    """No address is invented."""
     metadata = described(build, "")
     assert metadata["urls"] == {}
     assert "](docs/" not in metadata["readme"]["text"]
@@ -68,7 +67,8 @@ def test_without_a_repository_nothing_is_linked(build: Any) -> None:
 
 
 def test_code_and_links_elsewhere_stay_as_they_are(build: Any) -> None:
-    """A block that looks like a link, an address, a heading of the page; a picture is linked as a file."""
+    """Code that looks like a link, full addresses and headings of the page stay unchanged. A picture is linked as a
+    file."""
     page = "[a](b.md) [c](https://d.example) [e](#f) ![g](h.svg)\n```python\ni[j](k)\n```\n[l](m/n.md#o)\n"
     assert build.for_an_index(page, REPOSITORY, "1.0") == (
         f"[a]({REPOSITORY}/blob/v1.0/b.md) [c](https://d.example) [e](#f) ![g]({REPOSITORY}/raw/v1.0/h.svg)\n"
@@ -101,7 +101,7 @@ def test_a_release_is_built_if_all_agree(tmp_path: Path) -> None:
 
 
 def test_each_disagreement_is_named(tmp_path: Path) -> None:
-    """A wrong tag, a changelog that ends before, no address."""
+    """A wrong tag, a missing section of the changelog and a missing address are each named."""
     root = checkout(tmp_path, "1.2.3", "# Changelog\n\n## Unreleased\n\n## 1.2.30\n", "")
     told = loaded(ROOT / "scripts" / "release.py").disagreements("v1.2.4", REPOSITORY, root)
     assert told == [
@@ -119,6 +119,6 @@ def test_the_command_fails_with_the_disagreements() -> None:
 
 
 def test_the_sdist_names_only_existing_files() -> None:
-    """The build leaves missing ones out in silence."""
+    """The build silently leaves out files that are missing."""
     for path in tomllib.loads(PROJECT)["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]:
         assert ROOT.joinpath(path.removeprefix("/")).exists(), path

@@ -1,7 +1,7 @@
-"""A wheel built from the checkout, installed alone in an empty environment, does what the README says.
+"""A wheel that is built from the checkout and installed alone in an empty environment does what the README says.
 
-Building and installing need a package index. The type checkers are those of this environment, told to look at the
-other one's packages only.
+Building and installing need a package index. The type checkers are those of this environment, and look only at the
+packages of the other one.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ async def total(norce: NorceOrderClient, cart: Cart) -> float:
 
 @dataclass(frozen=True)
 class Installed:
-    """An environment with nothing but our wheel and what it needs."""
+    """An environment with only our wheel and its dependencies."""
 
     wheel: Path
     python: Path
@@ -61,7 +61,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installe
 
 
 def test_its_contents(wheel: Path) -> None:
-    """Both packages with their py.typed, the generated client's stamp and description, and nothing of the checkout."""
+    """The wheel has both packages with their py.typed and all their files, and nothing else of the checkout."""
     names = set(zipfile.ZipFile(wheel).namelist())
     for package in ("norce_order_async", "norce_order_api"):
         assert f"{package}/py.typed" in names
@@ -75,7 +75,7 @@ def test_its_contents(wheel: Path) -> None:
         for path in base.rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    # Data that belongs to the description, and that a command reads.
+    # A command reads these data, which belong to the description.
     copied = {"norce_order_async/calibration/candidates.yaml": "openapi/candidates.yaml"}
     assert {name for name in names if ".dist-info/" not in name} == sources | copied.keys()
     for name, original in copied.items():
@@ -83,7 +83,7 @@ def test_its_contents(wheel: Path) -> None:
 
 
 def test_its_metadata(wheel: Path) -> None:
-    """Name, licence, Python, the README as its page, the extras, the command."""
+    """The metadata has the name, the licence, the Python version, the README, the extras and the command."""
     with zipfile.ZipFile(wheel) as archive:
         folder = next(name.split("/")[0] for name in archive.namelist() if ".dist-info/" in name)
         metadata = archive.read(f"{folder}/METADATA").decode()
@@ -100,7 +100,7 @@ def test_its_metadata(wheel: Path) -> None:
 
 
 def test_it_imports_alone(installed: Installed) -> None:
-    """Every public name, a client, and a clear error if an extra is missing."""
+    """Every public name can be imported and a client made. A missing extra gives a clear error."""
     program = (
         "import norce_order_async as n\n"
         "for name in n.__all__: getattr(n, name)\n"
@@ -125,7 +125,7 @@ def test_the_command_without_its_extra_says_what_to_install(installed: Installed
 
 
 def test_a_user_s_file_is_typed(installed: Installed) -> None:
-    """Mypy and pyright, both strict, against the installed packages."""
+    """Mypy and pyright, both strict, check the file against the installed packages."""
     user = installed.folder / "typed"
     user.mkdir()
     user.joinpath("user.py").write_text(USER_FILE, "utf-8")
@@ -137,7 +137,7 @@ def test_a_user_s_file_is_typed(installed: Installed) -> None:
 
 
 def test_the_first_program_runs_with_the_sandbox_extra(installed: Installed) -> None:
-    """The README's, as it is."""
+    """The README's first program runs unchanged."""
     pip = [sys.executable, "-m", "pip", "--python", str(installed.python), "install", "-q"]
     demanded(*pip, f"{installed.wheel}[sandbox]", cwd=installed.folder)
     first = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)[0]

@@ -1,8 +1,8 @@
-"""Every public call of the package, found by inspection, and arguments that it takes.
+"""Every public call of the package, found by inspection, and arguments that it accepts.
 
-A call that is added to the package is found here as well. What it takes is looked up by the name of the parameter. The
-id of an entry is that of the order's list, and any other text is some text. Anything else that is not known yet fails
-the test, so that a new call is never left out.
+A call that is added to the package is found here too. Its arguments are looked up by the name of the parameter. The id
+of an entry is that of the order's list, and any other text is some text. Any other unknown parameter fails the test, so
+that a new call is never left out.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class Call:
 
 
 def public_calls(example: Given) -> list[Call]:
-    """All of them: functions, constructors, and the methods and properties of everything that they lead to."""
+    """Return all public calls: functions, constructors, and the methods of everything that they lead to."""
     found: dict[str, Call] = {}
     for module_name in MODULES:
         module = importlib.import_module(module_name)
@@ -166,7 +166,7 @@ def _below(owner: Callable[[Given], Any], name: str, given: Given) -> Any:
 
 
 def _led_to(path: str, owner: Callable[[Given], Any], instance: Any) -> Iterator[tuple[str, Callable[[Given], Any]]]:
-    """What calls give that has calls of its own."""
+    """Yield the objects with calls of their own that calls return."""
     kind = type(instance).__name__
     if kind == "NorceOrderClient":
         yield "scope", lambda given: given.client.scoped(channel="no")
@@ -194,7 +194,7 @@ def _add(found: dict[str, Call], label: str, owner: Callable[[Given], Any], attr
 
 
 def _spelled_out(member: Any) -> Iterator[inspect.Parameter]:
-    """The parameters of a call, with each key of a typed dict of keywords as one of them."""
+    """Yield the parameters of a call, with each key of a typed dict of keywords as one of them."""
     for parameter in inspect.signature(member).parameters.values():
         unpacked = re.fullmatch(r"Unpack\[(\w+)\]", str(parameter.annotation))
         if unpacked is None:
@@ -223,10 +223,11 @@ async def _act(order: Any) -> None:
 
 
 def fitting(call: Call, parameter: inspect.Parameter, given: Given) -> Any:
-    """A value that the call accepts for a parameter.
+    """Return a value that the call accepts for a parameter.
 
     Raises:
-        LookupError: it is not known what to give.
+
+      LookupError: no value is known for it.
     """
     table = _values(given)
     owner = call.name.split(".")[-2]
@@ -334,7 +335,7 @@ def _values(given: Given) -> Mapping[str, Any]:
 
 
 async def led_through(result: Any) -> None:
-    """The result of a call, used: awaited, iterated a little, entered, shown."""
+    """Use the result of a call: await it, iterate a little, enter it and show it."""
     if inspect.isawaitable(result):
         awaited: Awaitable[Any] = result
         result = await awaited

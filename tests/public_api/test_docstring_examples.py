@@ -1,7 +1,7 @@
-"""Each public class shows an example in its docstring, and the examples run.
+"""Each public class has an example in its docstring, and the examples run.
 
-An example with ``...`` for arguments, or with an object that the reader has to bring, is compiled and not run. An error
-may have the example of its base class.
+An example with ``...`` for arguments, or with an object that the reader has to provide, is compiled and not run. An
+error may use the example of its base class.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ SECRET = "a-secret-of-the-examples"
 
 
 def code_of(cls: type[Any]) -> str:
-    """The code blocks of a class's docstring, one after the other; empty if it has none."""
+    """Return the code blocks of a class's docstring, one after the other; empty if it has none."""
     lines: list[str] = []
     inside = False
     for line in inspect.cleandoc(cls.__doc__ or "").splitlines():
@@ -67,7 +67,7 @@ def code_of(cls: type[Any]) -> str:
 
 
 def example_of(cls: type[Any]) -> str:
-    """The example of a class, or for an error the nearest one of its bases."""
+    """Return the example of a class, or for an error that of the nearest base class with one."""
     bases: list[type[Any]] = list(cls.__mro__) if issubclass(cls, Exception) else [cls]
     return next((code for base in bases if (code := code_of(base))), "")
 

@@ -1,6 +1,6 @@
-"""Every exception of ours crosses processes and is copied with all its attributes.
+"""Every exception of ours can be pickled and copied with all its attributes.
 
-The classes are found by walking the packages, so one that is added later is held to the same.
+The classes are found by walking the packages, so one that is added later is tested too.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def modules() -> Iterator[ModuleType]:
 
 
 def ours() -> list[type[BaseException]]:
-    """Every exception class that our packages define, by qualified name."""
+    """Return every exception class that our packages define, by qualified name."""
     found: set[type[BaseException]] = set()
     for module in modules():
         for _, kind in inspect.getmembers(module, inspect.isclass):
@@ -80,7 +80,7 @@ def ours() -> list[type[BaseException]]:
 
 
 def sample(kind: type[BaseException]) -> BaseException:
-    """One of this class with something in all that it takes."""
+    """Make an error of this class with a value for everything that it accepts."""
     written = [vars(one)["__init__"] for one in kind.__mro__ if "__init__" in vars(one)]
     if not inspect.isfunction(written[0]):
         return kind("a text")
@@ -99,7 +99,7 @@ def sample(kind: type[BaseException]) -> BaseException:
 
 
 def told(error: BaseException) -> tuple[Any, ...]:
-    """Everything that must survive, in a comparable form."""
+    """Return everything that must survive, in a form that can be compared."""
     return type(error), error.args, str(error), repr(error), vars(error)
 
 
@@ -107,7 +107,7 @@ CLASSES = ours()
 
 
 def pickled(protocol: int, error: Any) -> Any:
-    """Through bytes and back."""
+    """Pickle an error and load it again."""
     return pickle.loads(pickle.dumps(error, protocol))
 
 
@@ -119,7 +119,7 @@ WAYS: dict[str, Callable[[Any], Any]] = {
 
 
 def raise_sample(index: int) -> None:
-    """Runs in the other process."""
+    """Raise the sample in the other process."""
     raise sample(CLASSES[index])
 
 
@@ -137,7 +137,7 @@ def test_the_walk_finds_the_errors() -> None:
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
-# All ways are one to an error: what its class gives to be made again from.
+# All ways use the same data of an error's class to make it again.
 @pytest.mark.in_turn("way")
 def test_it_comes_back_as_it_was(kind: type[BaseException], way: str) -> None:
     error = sample(kind)
@@ -149,7 +149,7 @@ def test_it_comes_back_as_it_was(kind: type[BaseException], way: str) -> None:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_attributes_that_were_set_later_survive(way: str) -> None:
-    """Models too: a refused change knows what was proposed."""
+    """Models survive too, because a refused change has the proposed model."""
     error: Any = sample(norce_order_async.ChangeRefusedError)
     error.proposed = models.Cart.from_dict({"reference": "r-1", "items": [{"sku": "MUG", "ours": {"kept": 1}}]})
     error.seen_by = ["us"]
@@ -166,7 +166,7 @@ def test_a_class_of_the_users_survives_too(way: str) -> None:
 
 
 class ShopError(NorceError):
-    """As a program might derive one: what it takes is not what its args hold."""
+    """An error as a program might derive it, whose arguments are not those in ``args``."""
 
     def __init__(self, what: str, *, shelf: int) -> None:
         super().__init__(f"{what} on shelf {shelf}")

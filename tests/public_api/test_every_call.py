@@ -1,7 +1,7 @@
 """No foreign exception leaves the public API, whatever a caller passes and whatever a service answers.
 
-The rule: a value that can't be right, of whatever type, is an error of this package's. Only a call that does not fit
-the signature is Python's own ``TypeError``, and an exception that code of the caller's raises comes back as it is.
+A value that can't be right, of whatever type, raises an error of this package. Only a call that does not fit the
+signature raises Python's own ``TypeError``, and an exception that the caller's own code raises comes back unchanged.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ def anyio_backend() -> str:
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files are made here, whatever is taken for a name."""
+    """Make files in a temporary folder, whatever is taken for a name."""
     monkeypatch.chdir(tmp_path)
 
 
 class OwnError(Exception):
-    """Raised by code of the caller's."""
+    """An error that the caller's own code raises."""
 
 
 class Hostile:
@@ -64,7 +64,7 @@ class OfNobody:
 
 
 def of_nobody(*given: Any, **named: Any) -> None:
-    """A function that takes any arguments and raises."""
+    """Accept any arguments and raise."""
     raise OwnError
 
 
@@ -135,7 +135,7 @@ async def standing(folder: Path, script: Callable[[Any], Step]) -> AsyncGenerato
 
 
 async def drive(call: Call, given: Given, arguments: list[Any], named: dict[str, Any]) -> BaseException | None:
-    """Make the call and use its result; returns the exceptions that should not have come out."""
+    """Make the call and use its result, and return the exception that should not have come out."""
     try:
         with anyio.fail_after(20):
             if call.name == "job.run":
@@ -157,7 +157,7 @@ async def drive(call: Call, given: Given, arguments: list[Any], named: dict[str,
 def arguments_of(
     call: Call, given: Given, *, instead: str | None = None, value: Any = None
 ) -> tuple[list[Any], dict[str, Any]]:
-    """What the call needs, and one argument replaced."""
+    """Return the arguments that the call needs, with one of them replaced."""
     arguments: list[Any] = []
     named: dict[str, Any] = {}
     for parameter in call.parameters:
@@ -188,7 +188,8 @@ def told(call: Call, what: str, error: BaseException) -> str:
 
 
 async def test_every_call_can_be_made(tmp_path: Path) -> None:
-    """As every_call.py makes it; a call that can't be made here can't be tested below."""
+    """Each call can be made with the arguments of every_call.py. A call that can't be made here could not be tested
+    below."""
     async with standing(tmp_path, lambda _: answer(200, ORDER)) as given:
         for call in public_calls(given):
             arguments, named = arguments_of(call, given)
@@ -215,7 +216,8 @@ async def wrong(tmp_path: Path, part: int, of: int) -> list[str]:
 
 
 async def test_hostile_arguments(tmp_path: Path) -> None:
-    """One argument of each call at a time; some of all cases, with a value at least for each argument."""
+    """One argument of each call at a time is hostile. A part of all cases is tried, with at least one value for each
+    argument."""
     found = await wrong(tmp_path, 0, 17)
     assert not found, f"{len(found)} of them: " + "; ".join(found)
 
@@ -286,7 +288,7 @@ async def odd_answers(tmp_path: Path, part: int, of: int) -> list[str]:
                     if number % of != part % of:
                         continue
                     if call.name == "job.run" and status in (425, 429, 503):
-                        continue  # a job waits for as long as the service asks it to
+                        continue  # a job waits as long as the service asks it to
                     now = Step(status, body, HEADERS[number // of % len(HEADERS)])
                     arguments, named = arguments_of(call, given)
                     error = await drive(call, given, arguments, named) or look(given)
@@ -296,7 +298,8 @@ async def odd_answers(tmp_path: Path, part: int, of: int) -> list[str]:
 
 
 def look(given: Given) -> BaseException | None:
-    """Read everything of an order, whatever it was last read as."""
+    """Read everything of an order, whatever it was last read as, and return the exception that should not have come
+    out."""
     owners: list[object] = [given.order, given.order.cart, given.order.customer, given.order.payments]
     for owner in owners:
         for name, member in inspect.getmembers(type(owner)):
@@ -311,7 +314,7 @@ def look(given: Given) -> BaseException | None:
 
 
 async def test_hostile_answers(tmp_path: Path) -> None:
-    """To each call; some of all cases."""
+    """A part of all cases is tried with every call."""
     found = await odd_answers(tmp_path, 0, 97)
     assert not found, f"{len(found)} of them: " + "; ".join(found)
 

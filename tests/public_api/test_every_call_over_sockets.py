@@ -1,7 +1,7 @@
 """No foreign exception leaves a call of the client, whatever a service answers over a real connection.
 
-``test_every_call`` tries many more answers with an engine that plays a script. What an HTTP library makes of an odd
-answer is seen only here.
+``test_every_call`` tries many more answers with an engine that plays a script. Only this test shows what an HTTP
+library makes of an odd answer.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files are made here, whatever is taken for a name."""
+    """Make files in a temporary folder, whatever is taken for a name."""
     monkeypatch.chdir(tmp_path)
 
 
@@ -68,7 +68,7 @@ async def standing(server: FaultServer, engine: EngineName, folder: Path) -> Asy
 @pytest.mark.parametrize("what", ANSWERS)
 @pytest.mark.parametrize("engine", ["aiohttp", "httpx"])
 async def test_hostile_answers_over_a_socket(engine: EngineName, what: str, tmp_path: Path) -> None:
-    """Each call that sends gets one. Jobs wait for a service that is away, by its clock: they are left out here."""
+    """Each call that sends gets a hostile answer. Jobs are left out, because they wait for a service that is away."""
     found: list[str] = []
     with FaultServer() as server:
         async with standing(server, engine, tmp_path) as given:

@@ -21,7 +21,7 @@ guard = loaded("api/guard.py")
 
 @cache
 def lines() -> frozenset[str]:
-    """Of the repository as it is."""
+    """Return the guard's lines of the repository."""
     return frozenset(guard.api(ROOT))
 
 
@@ -43,7 +43,8 @@ RENAMED = [
 
 @pytest.fixture(scope="module")
 def differ(tmp_path_factory: pytest.TempPathFactory) -> frozenset[str]:
-    """What the guard says differs after all of these, each in a place of its own: reading the package takes long."""
+    """Return the guard's lines that differ after all of these renamings at once, because reading the package takes
+    long."""
     tree = tmp_path_factory.mktemp("renamed")
     shutil.copytree(ROOT / SOURCE, tree / SOURCE)
     shutil.copytree(ROOT / "generated", tree / "generated")
@@ -60,12 +61,12 @@ def differ(tmp_path_factory: pytest.TempPathFactory) -> frozenset[str]:
 
 @pytest.mark.parametrize("name", [name for *_, name in RENAMED if name])
 def test_a_renamed_parameter_is_noticed(name: str, differ: frozenset[str]) -> None:
-    """Also of classes that users never import, such as that of ``order.payments``."""
+    """This also holds for classes that users never import, such as that of ``order.payments``."""
     assert any(line.startswith(f"{name}: ") for line in differ)
 
 
 def test_a_parameter_that_callers_never_name_may_be_renamed(differ: frozenset[str]) -> None:
-    """``self``: of all that was renamed, nothing differs but the others, what inherits from one, and a new keyword."""
+    """Renaming ``self`` makes no difference. Only the other renamings, what inherits from one, and a new keyword do."""
     seen = {line.split(": ", 1)[0] for line in differ}
     assert seen == {name for *_, name in RENAMED if name} | {"ShippingsPart.create", "NewOrder.renamed"}
 

@@ -1,4 +1,4 @@
-"""The public names are these, and each is there."""
+"""The public names are exactly these, and each exists."""
 
 from __future__ import annotations
 
@@ -94,14 +94,14 @@ PUBLIC = [
 
 
 def test_the_names_are_fixed() -> None:
-    """No name comes or goes unnoticed; they are sorted as ruff sorts them."""
+    """No name is added or removed unnoticed. The names are sorted as ruff sorts them."""
     assert norce_order_async.__all__ == PUBLIC
     assert dir(norce_order_async) == sorted(PUBLIC)
 
 
 @pytest.mark.parametrize("name", PUBLIC)
 def test_each_name_exists(name: str) -> None:
-    """And, where it is a class or function, is one of ours, with a docstring."""
+    """Each name exists, and a class is one of ours with a docstring."""
     value = getattr(norce_order_async, name)
     if inspect.isclass(value):
         assert value.__module__.startswith("norce_order_async.")
@@ -111,13 +111,13 @@ def test_each_name_exists(name: str) -> None:
 
 
 def test_every_error_is_public() -> None:
-    """Whatever is raised on purpose can be imported from the top."""
+    """Every error class that the package raises on purpose can be imported from the top."""
     raised = {name for name, value in vars(errors).items() if inspect.isclass(value) and issubclass(value, Exception)}
     assert raised <= set(PUBLIC)
 
 
 def test_every_error_is_in_the_drawing() -> None:
-    """Under its parent, in the module's docstring."""
+    """The drawing in the module's docstring names every error."""
     drawing = errors.__doc__ or ""
     for name, value in vars(errors).items():
         if inspect.isclass(value) and issubclass(value, errors.NorceError):
@@ -125,7 +125,6 @@ def test_every_error_is_in_the_drawing() -> None:
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
-    """Of the package and of its models."""
     modules: list[types.ModuleType] = [norce_order_async, models]
     for module in modules:
         with pytest.raises(AttributeError, match="has no attribute 'Ordr'"):
@@ -133,7 +132,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 
 def test_the_models_are_the_generated_ones() -> None:
-    """Every one of them, under the same name; the handle's name is not among them."""
+    """Every generated model has the same name here. The handle's name is not among them."""
     assert set(models.__all__) == set(generated.__all__)
     for name in models.__all__:
         assert getattr(models, name) is getattr(generated, name)
@@ -142,7 +141,7 @@ def test_the_models_are_the_generated_ones() -> None:
 
 
 def test_dicts_of_bodies_are_loaded_on_demand() -> None:
-    """Under the models' names; those of answers have none, and models alone bring none of them."""
+    """The dicts have the models' names, and those of answers have none. Importing a model loads no dicts."""
     assert models.CartDict is dicts.CartDict
     assert set(dicts.__all__) <= set(dir(models))
     assert not hasattr(models, "PaginationDict")
@@ -154,7 +153,7 @@ ENGINES = {"aiohttp", "httpx", "httpx2"}
 
 
 def loaded(statement: str) -> set[str]:
-    """The modules that a fresh interpreter has loaded after a statement and had not before."""
+    """Return the modules that a statement loads in a fresh interpreter."""
     program = (
         f"import sys; before = set(sys.modules)\n{statement}\nprint(*sorted(set(sys.modules) - before), sep='\\n')"
     )
@@ -168,16 +167,16 @@ def roots(modules: set[str]) -> set[str]:
 
 
 def test_importing_the_package_loads_nothing_else() -> None:
-    """Itself, what imports its names at their first use, and what the standard library brings."""
+    """The package loads only itself, the module that imports its names at their first use, and the standard library."""
     modules = loaded("import norce_order_async")
     assert roots(modules) == {"norce_order_async"}
     assert {name for name in modules if name.startswith("norce_order_async.")} == {"norce_order_async._exports"}
 
 
 def test_importing_the_client_loads_no_http_library_and_no_model() -> None:
-    """They come with the first client, and each model with its first use."""
+    """The HTTP library is loaded with the first client, and each model with its first use."""
     modules = loaded("from norce_order_async import NorceOrderClient, CallOptions, NorceError, Order")
-    # Of the extras nothing but the JSON codec, which is small.
+    # Of the extras only the JSON codec is loaded, which is small.
     assert roots(modules) - {"orjson"} == {"norce_order_async", "norce_order_api", "anyio", "attr", "attrs"}
     assert not any(name.startswith("anyio._backends.") for name in modules)
     api = {name for name in modules if name.startswith("norce_order_api.")}
@@ -189,14 +188,13 @@ def test_importing_the_client_loads_no_http_library_and_no_model() -> None:
 
 
 def test_importing_a_model_loads_only_its_own() -> None:
-    """And not the others."""
     modules = loaded("from norce_order_async.models import Price")
     assert "norce_order_api.models.price" in modules
     assert "norce_order_api.models.order_data" not in modules
 
 
 def test_building_a_client_loads_only_its_engine() -> None:
-    """None before a loop runs, unless it is named; and no event loop's backend yet."""
+    """A client loads no engine before a loop runs, unless the engine is named, and no event loop's backend."""
     build = (
         "from norce_order_async import NorceOrderClient\n"
         "NorceOrderClient(base_url='https://a.example', merchant='a', channel='b', token='t', engine='{}')"
@@ -220,7 +218,7 @@ WITH_THE_FIRST_CALL = {
 
 @pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="the system's proxies are asked there")
 def test_building_a_client_loads_nothing_of_orders_and_models() -> None:
-    """A program may make one and never call; what a call needs comes with the first."""
+    """A program may make a client and never call it, so the modules for a call are loaded with the first one."""
     build = (
         "import os\n"
         "for name in [*os.environ]:\n"
@@ -259,7 +257,8 @@ anyio.run(main, backend="{loop}")
     ],
 )
 def test_calling_loads_one_engine_and_what_the_answer_is_made_of(engine: str, loop: str, loads: str) -> None:
-    """Not the other engine, no other operation and its models, and nothing of jobs or the command line."""
+    """A call loads neither another engine, nor another operation and its models, nor anything of jobs or the command
+    line."""
     with Sandbox() as sandbox:
         modules = loaded(
             CALLING.format(base_url=sandbox.base_url, token=sandbox.token, engine=engine, loop=loop),

@@ -1,4 +1,4 @@
-"""Wrong arguments of a caller raise this package's own errors, whatever their type."""
+"""A caller's wrong arguments raise this package's own errors, whatever their type."""
 
 from __future__ import annotations
 
@@ -64,7 +64,6 @@ HUGE = [1e308, -1e308, Decimal("1e999999"), Decimal("NaN"), float("inf"), 10**40
 @pytest.mark.parametrize("amount", HUGE, ids=str)
 @pytest.mark.parametrize("function", RECKONS)
 def test_huge_amounts_are_computed_or_refused(function: Callable[[Any], object], amount: Any) -> None:
-    """Are reckoned with, or refused."""
     try:
         function(amount)
     except InvalidRequestError:
@@ -83,7 +82,7 @@ def test_unusual_amounts(one: Any, other: Any) -> None:
 
 
 async def test_an_order_with_huge_amounts() -> None:
-    """It can be read and looked at."""
+    """An order with huge amounts can be read."""
     total = {"includingVat": 1e308, "excludingVat": 1e308}
     service = stand([answer(200, {"id": "o1", "total": total, "payments": [{"id": "p1", "amount": 1e308}]})])
     order = await service.client.orders.get("o1")
@@ -92,7 +91,7 @@ async def test_an_order_with_huge_amounts() -> None:
 
 
 async def test_a_date_is_its_midnight_in_utc() -> None:
-    """For both ends, in listings and iterations."""
+    """This holds for both ends of the range, in listings and iterations."""
     where = OrderFilter(date_from=date(2026, 1, 2), date_to=date(2026, 1, 3))
     assert where == OrderFilter(date_from=datetime(2026, 1, 2, tzinfo=UTC), date_to=datetime(2026, 1, 3, tzinfo=UTC))
     service = stand([answer(200, {"data": []})] * 2)
@@ -115,7 +114,7 @@ def test_unusual_filters(name: str, value: Any) -> None:
     value=st.one_of(st.just(5), st.just(b"x"), st.just(object()), st.just([5]), st.just(1.5)),
 )
 def test_unusual_settings(name: str, value: Any) -> None:
-    """Anything the client is made with: told at construction, or taken."""
+    """A setting is accepted, or refused with ``ConfigurationError`` when the client is made."""
     from norce_order_async import NorceOrderClient
 
     arguments: dict[str, Any] = {"merchant": "m", "channel": "c", "token": "t", "base_url": "https://x.example"}
@@ -134,7 +133,7 @@ async def test_options_of_another_kind() -> None:
 
 
 async def test_models_in_a_dict_are_accepted() -> None:
-    """However deep they lie."""
+    """Models are accepted at any depth of a dict."""
     service = stand([answer(201, {"id": "o1"})])
     item = Item(sku="T1", quantity=1, total=Price(including_vat=1.25, excluding_vat=1.0))
     await service.client.orders.create({"cart": {"items": [item]}})
@@ -143,7 +142,7 @@ async def test_models_in_a_dict_are_accepted() -> None:
 
 @pytest.mark.parametrize("order_id", ["a\ud800", "\udfff", "\u00e9\udc80"])
 async def test_half_a_surrogate_pair_in_an_id(order_id: str) -> None:
-    """In a call and in the source of a job; no address and no journal can hold it."""
+    """Such an id is refused in a call and in the source of a job, because no address and no journal can hold it."""
     service = stand([])
     with pytest.raises(InvalidRequestError, match="half a surrogate pair"):
         await service.client.orders.get(order_id)

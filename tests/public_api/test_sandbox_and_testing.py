@@ -1,10 +1,10 @@
 """No foreign exception leaves the local order service and the test helpers, whatever a caller passes.
 
-The sandbox stands apart from the client, so its errors are its own classes. An argument of another type or beyond its
-bounds is one of them, or a TypeError or a ValueError raised by it that names the argument; a key that is not there is a
-LookupError. An exception of a library's, or one that Python raises somewhere below, is foreign.
+The sandbox is independent of the client, so its errors are its own classes. An argument of another type or beyond its
+limits raises one of them, or a TypeError or ValueError that names the argument. A key that is missing raises a
+LookupError. An exception of a library, or one that Python raises somewhere below, is foreign.
 
-Logs are sequences and readings are a mapping: a subscript of theirs fails as that of a list or a dict does.
+Logs are sequences and readings are a mapping, so a subscript of theirs fails like that of a list or a dict.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ EXPECTED: tuple[type[Exception], ...] = (*OWN, OwnError)
 
 @cache
 def made() -> dict[str, Any]:
-    """Once for all tests, as some are large; a generator is used up."""
+    """Make the hostile values once for all tests, because some are large. A generator would be used up, so there is
+    none."""
     return {what: make() for what, make in HOSTILE.items() if what != "generator"}
 
 
@@ -102,7 +103,7 @@ NOT_WALKED: dict[str, str] = {
 
 
 async def _app(scope: object, receive: object, send: object) -> None:
-    """An adapter that answers nothing."""
+    """Answer nothing, as an adapter."""
 
 
 FITTING: dict[str, Any] = {
@@ -138,18 +139,19 @@ def hostile() -> Iterator[tuple[str, Any]]:
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files are made here, whatever is taken for a name."""
+    """Make files in a temporary folder, whatever is taken for a name."""
     monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture(scope="module")
 def standing() -> Iterator[Standing]:
-    """For all tests: what is refused changes nothing. The sandbox is not started, as its state is the same."""
+    """Share one sandbox and one receiver among all tests, because a refused call changes nothing. The sandbox is not
+    started, because its state is the same."""
     with ExitStack() as stack:
         sandbox, receiver = Sandbox(), CallbackReceiver()
         stack.callback(sandbox.close)
         stack.callback(receiver.close)
-        # So that waiting ends at once.
+        # Waiting must end at once.
         sandbox.faults.hurry = True
         yield Standing(sandbox, receiver)
 
@@ -161,7 +163,7 @@ def runner() -> Iterator[asyncio.Runner]:
 
 
 def foreign(call: Callable[[], object], name: str = "", runner: asyncio.Runner | None = None) -> str:
-    """The exceptions of a call that should not have come out; empty if all is well."""
+    """Return the exception of a call that should not have come out; empty if there is none."""
     try:
         given = call()
         if inspect.iscoroutine(given):
@@ -191,7 +193,7 @@ def foreign(call: Callable[[], object], name: str = "", runner: asyncio.Runner |
 
 
 def public_methods(kind: type) -> Iterator[str]:
-    """The names of what the package itself wrote for it, operators among them."""
+    """Yield the names of the methods and operators that the package itself wrote for a class."""
     for name in dir(kind):
         method = inspect.unwrap(getattr(kind, name))
         ours = inspect.isroutine(method) and (getattr(method, "__module__", None) or "").startswith("norce_order_async")
@@ -200,7 +202,7 @@ def public_methods(kind: type) -> Iterator[str]:
 
 
 def with_one(function: Callable[..., Any], name: str, value: object) -> Callable[[], object]:
-    """The call with this one argument, and what else it needs."""
+    """Return the call with this one argument, and the others that it needs."""
     arguments: list[Any] = []
     named: dict[str, Any] = {}
     for each, about in inspect.signature(function).parameters.items():
@@ -245,7 +247,7 @@ def test_wrong_arguments_of_methods(name: str, standing: Standing, runner: async
 
 
 def test_serving_something_else(standing: Standing) -> None:
-    """`on_start` ends it where nothing is refused, so that no test waits for a signal."""
+    """`on_start` ends the service if nothing is refused, so that no test waits for a signal."""
 
     def ends(_sandbox: Sandbox) -> None:
         raise OwnError
@@ -297,7 +299,7 @@ def of_kind(kind: type, needed: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def plans_with(value: object) -> Iterator[object]:
-    """A plan as data, with this value in each place."""
+    """Yield plans as data, with this value in each place."""
     yield {"rules": value}
     yield {"rules": [value]}
     yield {"rules": [], "seed": value}
@@ -309,7 +311,7 @@ def plans_with(value: object) -> Iterator[object]:
 
 
 def test_plans_of_wrong_data(standing: Standing) -> None:
-    """In each place of a plan."""
+    """A wrong value in any place of a plan is refused with an error that names the plan."""
     faults = standing.sandbox.faults
     found = {
         (what, number): problem
@@ -331,7 +333,7 @@ NONSENSE: dict[str, object] = {
 
 @pytest.mark.parametrize("told", NONSENSE.values(), ids=NONSENSE)
 def test_a_clock_of_the_callers_without_a_time(told: Any) -> None:
-    """Refused when the sandbox is made, and not by whatever reads it first."""
+    """The clock is refused when the sandbox is made, and not when it is first read."""
 
     class Clock:
         def now(self) -> Any:
@@ -343,7 +345,7 @@ def test_a_clock_of_the_callers_without_a_time(told: Any) -> None:
 
 @pytest.mark.parametrize("clock", [ManualClock, SystemClock])
 def test_a_clock_stays_within_the_years_that_can_be_written(clock: Callable[[], ManualClock | SystemClock]) -> None:
-    """However often it is moved; where it was refused it stays."""
+    """The clock can't be moved too far, however often it is moved. A refused move leaves it where it is."""
     moved = clock()
     moved.advance(80_000_000_000.0)
     before = moved.now().year

@@ -1,7 +1,7 @@
-"""The changes of tests/data/descriptions, made and looked at in the environment of the regeneration.
+"""The changes of tests/data/descriptions, made and examined in the environment of the regeneration.
 
-Run there as a program, with the repository and what to do: `reports` prints what review and comparison say of every
-change, `make FOLDER` writes each changed description into a file by its name. Nothing is generated here.
+Run it there as a program, with the repository and what to do: `reports` prints what the review and the comparison find
+for every change, and `make FOLDER` writes each changed description into a file by its name. Nothing is generated here.
 """
 
 import importlib
@@ -52,7 +52,7 @@ def _reports(root: Path, base: Document, changed: dict[str, Document]) -> dict[s
         stale: list[str] = []
         after = described.Described(overlay.apply(description, corrections, stale=stale))
         changes = operations.compare_descriptions(before, after)
-        # Nothing was generated: a model and its dict exist if their schema does.
+        # Nothing was generated, so a model and its dict count as existing if their schema does.
         gone = before.schemas.keys() - after.schemas.keys()
         models = generated - gone - {f"{schema}Dict" for schema in gone} | after.schemas.keys()
         places = ["correction-without-target"] * len(stale) + [one.name for one in check.check(after, code, models)]

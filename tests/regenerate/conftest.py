@@ -12,7 +12,7 @@ from tests.regenerate import miniature, running
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The small repository, regenerated once."""
+    """Make the small repository, regenerated once."""
     folder = tmp_path_factory.mktemp("small")
     miniature.write(folder)
     done = running.regenerated(folder)
@@ -22,8 +22,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def tree(made: Path, tmp_path: Path) -> Path:
-    """A copy of the small repository, with settings above generated/ that would change every line if they had an
-    effect."""
+    """Copy the small repository, with settings above generated/ that would change every line if they had an effect."""
     tree = tmp_path / "with space" / "repo"
     shutil.copytree(made, tree, ignore=shutil.ignore_patterns(".cache"))
     (tree / "ruff.toml").write_text("line-length = 40\n[format]\nquote-style = 'single'\n", encoding="utf-8")

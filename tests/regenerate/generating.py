@@ -1,7 +1,8 @@
-"""Packages from many descriptions, in the environment of the regeneration: all that the command does but formatting.
+"""Packages from many descriptions, made in the environment of the regeneration by all steps of the command except
+formatting.
 
-Run there as a program, with the repository and a folder: for every NAME.json in it there is a package in NAME/generated
-afterwards, or a line that says why not. Prints these lines by name.
+Run it there as a program, with the repository and a folder. For every NAME.json in the folder it makes a package in
+NAME/generated, or a line with the reason why there is none. It prints these lines by name.
 """
 
 import importlib

@@ -100,7 +100,7 @@ FRAGMENTS = [
 
 
 def _aligned(width: int) -> st.SearchStrategy[str]:
-    """Letters that bring quotes to the end of a wrapped line, behind a space at which a line is not wrapped."""
+    """Draw letters that bring quotes to the end of a wrapped line, behind a space at which a line is not wrapped."""
     letters = st.integers(width - 9, width - 2).map("x".__mul__)
     return st.tuples(letters, st.sampled_from("\u00a0\u2003\u202f"), st.integers(1, 6).map('"'.__mul__)).map("".join)
 
@@ -119,12 +119,12 @@ names: st.SearchStrategy[str] = st.lists(
 
 
 def drawn(strategy: st.SearchStrategy[str], number: int) -> list[str]:
-    """A number of different values: they are tried together, because each generation takes seconds."""
+    """Return a number of different values. They are tried together, because each generation takes seconds."""
     found: dict[str, None] = {}
     for seed in range(10):
 
         @settings(
-            # What is missing after the first round is little.
+            # Only a few are missing after the first round.
             max_examples=max(50, number - len(found)),
             database=None,
             # With CI set, Hypothesis would draw the same values in each round.
@@ -145,13 +145,13 @@ def drawn(strategy: st.SearchStrategy[str], number: int) -> list[str]:
 
 
 def description() -> Document:
-    """The description as it is."""
+    """Return the corrected description."""
     described: Document = json.loads((ROOT / "generated/norce_order_api/openapi.json").read_text(encoding="utf-8"))
     return described
 
 
 def places(value: Any, names: bool = False) -> Iterator[tuple[dict[str, Any], str]]:
-    """Every object and key with a text for people; below `names`, keys are names."""
+    """Yield every object and key with a text for people. Below `names` the keys are names."""
     if isinstance(value, list):
         for one in value:  # pyright: ignore[reportUnknownVariableType]
             yield from places(one)
@@ -167,8 +167,8 @@ def places(value: Any, names: bool = False) -> Iterator[tuple[dict[str, Any], st
 
 
 def tree(folder: Path) -> Path:
-    """A copy of what the command works on, with the corrections made in the description, so that any other will do, and
-    little code beside it."""
+    """Copy what the command works on, with the corrections made in the description and little code beside it, so that
+    any other description can be used."""
     for name in ("openapi", "scripts", "generated"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     miniature.write_code(folder)
@@ -179,13 +179,13 @@ def tree(folder: Path) -> Path:
 
 
 def regenerate(folder: Path, described: Document | bytes) -> subprocess.CompletedProcess[str]:
-    """The whole command, on a description from a file."""
+    """Run the whole command on a description from a file."""
     source = folder / "description.json"
     source.write_bytes(described if isinstance(described, bytes) else json.dumps(described).encode())
     return running.regenerated(folder, "--from", str(source))
 
 
-# Imports every module, and says what else happened meanwhile, and what the package has.
+# This program imports every module, and prints what else happened meanwhile and what the package has.
 _IMPORTER = r"""
 import builtins, importlib, json, pkgutil, sys
 import attrs, datetime, httpx, typing, urllib.parse  # what the package itself needs
@@ -235,7 +235,7 @@ json.dump(
 
 
 def imported(folder: Path) -> dict[str, Any]:
-    """The effects of importing the package below `folder`, and its contents."""
+    """Return the effects of importing the package below `folder`, and its contents."""
     done = subprocess.run(
         [sys.executable, "-c", _IMPORTER, str(folder / "generated")],
         capture_output=True,
@@ -249,7 +249,7 @@ def imported(folder: Path) -> dict[str, Any]:
 
 
 def operations(described: Document) -> list[list[str]]:
-    """Method and path of every operation, with an id in each place of the path."""
+    """Return method and path of every operation, with an id in each place of the path."""
     return sorted(
         [method, "/".join("v" if part.startswith("{") else part for part in path.split("/"))]
         for path, item in described["paths"].items()
@@ -259,7 +259,7 @@ def operations(described: Document) -> list[list[str]]:
 
 
 def generate(folder: Path, described: dict[str, Document]) -> dict[str, str]:
-    """A package for each of several descriptions in a folder of its name, or the reason why there is none."""
+    """Generate a package for each description in a folder of its name, and return the reasons why some have none."""
     for name, one in described.items():
         (folder / f"{name}.json").write_text(json.dumps(one), encoding="utf-8")
     code = f"import runpy; runpy.run_path({str(Path(__file__).with_name('generating.py'))!r}, run_name='__main__')"
@@ -270,7 +270,7 @@ def generate(folder: Path, described: dict[str, Document]) -> dict[str, str]:
 
 
 def small(paths: Document | None = None, schemas: Document | None = None, **more: Any) -> Document:
-    """A description with little in it."""
+    """Build a description with little in it."""
     return {
         "openapi": "3.0.3",
         "info": {"title": "t", "version": "1"},
@@ -281,7 +281,7 @@ def small(paths: Document | None = None, schemas: Document | None = None, **more
 
 
 def operation(name: str, *parameters: Document, body: Any = None, answer: Any = None, **more: Any) -> Document:
-    """One that answers 200. `body` and `answer`: content by media type, or the schema of JSON."""
+    """Build an operation that answers 200. `body` and `answer` are content by media type, or the schema of JSON."""
 
     def content(told: Any) -> Document:
         return told if any("/" in key for key in told) else {"application/json": {"schema": told}}
@@ -301,14 +301,15 @@ def parameter(place: str, name: str, schema: Document | None = None, **more: Any
 
 
 def named(given: list[str]) -> Document:
-    """A description in which each of these is the name of something."""
+    """Build a description in which each of these is the name of something."""
     waiting = iter(given)
     paths: Document = {}
     schemas: Document = {}
     for at, name in enumerate(waiting):
         kind = at % 5
         if kind == 0:
-            # Where a path is written, a parameter of a path and a header are texts of a smaller alphabet.
+            # A parameter of a path and a header have a smaller alphabet, because they are written into a path and a
+            # head.
             paths[f"/a{at}/{{id}}"] = {
                 "get": {
                     **operation(f"{name}o", parameter("path", "id"), parameter("query", next(waiting, f"q{at}"))),
@@ -334,5 +335,5 @@ def named(given: list[str]) -> Document:
 
 
 def _component(name: str) -> str:
-    """The validator lets components be called so."""
+    """Replace letters that the validator does not allow in the name of a component."""
     return "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in name)

@@ -1,7 +1,7 @@
 """A small repository: a description with two operations, and code that fits it.
 
-A run of the command on it takes a fraction of one on this repository, so the tests that are about the command, and not
-about what it makes of this description, work on a copy of it.
+A run of the command on it takes a fraction of one on this repository. So tests that are about the command, and not
+about what it makes of this description, use a copy of it.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ _CODE = {
 
 
 def write(folder: Path) -> None:
-    """All of it but the generated package."""
+    """Write all of it except the generated package."""
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "scripts", folder / "scripts", ignore=ignored)
     shutil.copytree(ROOT / "openapi", folder / "openapi", ignore=ignored)
@@ -117,7 +117,7 @@ def write(folder: Path) -> None:
 
 
 def write_code(folder: Path) -> None:
-    """The code beside the description, as much of it as the command reads."""
+    """Write the code beside the description, as much of it as the command reads."""
     for name, text in _CODE.items():
         path = folder / "src" / "norce_order_async" / name
         path.parent.mkdir(parents=True, exist_ok=True)

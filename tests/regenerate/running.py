@@ -1,8 +1,8 @@
-"""Runs the regeneration on copies of what it works on, in processes that have its libraries imported already.
+"""Runs the regeneration on copies of its files, in processes that have its libraries imported already.
 
-That is the command but for two starts of Python: ``regenerate.sh`` finds the environment and starts the command in it,
-and the command starts the generator. They are most of what a run takes. :mod:`tests.regenerate.test_regenerate` has the
-whole of it too.
+This is the command without two starts of Python: ``regenerate.sh`` finds the environment and starts the command in it,
+and the command starts the generator. They are most of a run. :mod:`tests.regenerate.test_regenerate` also tests the
+whole command.
 """
 
 from __future__ import annotations
@@ -53,12 +53,12 @@ def _warm() -> tuple[Warm, dict[str, str]]:
 
 
 def in_its_environment(code: str, *arguments: str, given: str = "", **more: str) -> subprocess.CompletedProcess[str]:
-    """A program in the environment of the regeneration, with its input and more variables."""
+    """Run a program in the environment of the regeneration, with this input and more variables."""
     warm, environment = _warm()
     status, out, err = warm.run(code, *arguments, given=given, env={**environment, **more}, cwd=ROOT)
     return subprocess.CompletedProcess([*arguments], status, out, err)
 
 
 def regenerated(tree: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-    """The command on this copy."""
+    """Run the command on this copy."""
     return in_its_environment(_COMMAND, str(tree), *arguments, **more)

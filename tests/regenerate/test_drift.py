@@ -1,4 +1,5 @@
-"""The report about a changed description, the places left to change, and code that can be used all the same."""
+"""The report about a changed description, the places left to change by hand, and whether the generated code can be
+used."""
 
 import importlib
 import json
@@ -25,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests" / "data" / "descriptions"
 CHANGES: list[dict[str, Any]] = yaml.safe_load((DATA / "changes.yaml").read_text(encoding="utf-8"))
 EVERY_CHANGE = [pytest.param(change, id=change["name"]) for change in CHANGES]
-# These are generated in every run; the others in a soak.
+# These are generated in every run, and the others in a soak.
 ALWAYS = {"nullable in OpenAPI 3.1"}
 
 
@@ -38,14 +39,14 @@ def changing(*arguments: str) -> str:
 
 @pytest.fixture(scope="module")
 def reports() -> dict[str, Any]:
-    """The result of the comparison and the facade check for every change, by its name."""
+    """Return the result of the comparison and the facade check for every change, by its name."""
     told: dict[str, Any] = json.loads(changing(str(ROOT), "reports"))
     return told
 
 
 @pytest.fixture(scope="module")
 def changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with every changed description as JSON."""
+    """Make a folder with every changed description as JSON."""
     folder = tmp_path_factory.mktemp("changed")
     changing(str(ROOT), "make", str(folder))
     return folder
@@ -53,13 +54,13 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def types_seen() -> Path:
-    """mypy's memory, so that the libraries are read once, and not in every run."""
+    """Return mypy's cache, so that the libraries are read once and not in every run."""
     return ROOT / ".mypy_cache" / "of-generated-code"
 
 
 @pytest.mark.parametrize("change", EVERY_CHANGE)
 def test_a_change_is_classed_and_its_places_are_named(change: dict[str, Any], reports: dict[str, Any]) -> None:
-    """Kind, subject and level of each change, the advice that follows, and the work left to people."""
+    """The report has kind, subject and level of each change, the advice that follows, and the work left to people."""
     told = reports[change["name"]]
     assert told["changes"] == change["changes"]
     assert told["places"] == change["places"]
@@ -67,7 +68,7 @@ def test_a_change_is_classed_and_its_places_are_named(change: dict[str, Any], re
 
 
 def regenerated(tree: Path, source: Path) -> subprocess.CompletedProcess[str]:
-    """The whole command on a copy of the repository."""
+    """Run the whole command on a copy of the repository."""
     for folder in ("openapi", "scripts", "generated", "src", "tests", "docs"):
         shutil.copytree(ROOT / folder, tree / folder, ignore=shutil.ignore_patterns("__pycache__"))
     return running.regenerated(tree, "--from", str(source))
@@ -84,7 +85,7 @@ for name in models.__all__:
 
 
 def assert_usable(tree: Path, cache: Path) -> None:
-    """The generated package imports as a whole, and is clean under mypy --strict."""
+    """Check that the generated package imports as a whole, and is clean under mypy --strict."""
     generated = {**os.environ, "PYTHONPATH": str(tree / "generated"), "MYPYPATH": str(tree / "generated")}
     subprocess.run([sys.executable, "-c", IMPORT_ALL], check=True, env=generated)
     done = subprocess.run(
@@ -114,7 +115,7 @@ def contents(*folders: Path) -> dict[str, bytes]:
     ],
 )
 def test_the_whole_command_on_a_change(change: dict[str, Any], changed: Path, types_seen: Path, tmp_path: Path) -> None:
-    """Report and exit status are right, the generated code is usable, the repository is as it was."""
+    """Report and exit status are right, the generated code can be used, and the repository is not changed."""
     before = contents(ROOT / "openapi", ROOT / "generated")
     source = changed / f"{change['name']}.json"
     done = regenerated(tmp_path, source)
@@ -135,7 +136,7 @@ def test_the_whole_command_on_a_change(change: dict[str, Any], changed: Path, ty
 # An ordinary run has the whole command on another change, above.
 @pytest.mark.soak
 def test_version_1_is_reported_on_one_page(types_seen: Path, tmp_path: Path) -> None:
-    """The other version of the API: what it would break, where, and generated code that type-checks."""
+    """The report on the API's version 1 says what would break and where, and the generated code type-checks."""
     done = regenerated(tmp_path, DATA / "v1.yaml")
     assert done.returncode == 2, done.stderr
     folder = tmp_path / ".cache" / "regeneration-report"
@@ -172,7 +173,7 @@ def test_version_1_is_reported_on_one_page(types_seen: Path, tmp_path: Path) -> 
 
 
 def test_methods_that_a_class_inherits_are_found_by_the_operations_it_names() -> None:
-    """A list of an order sets the operations; its base has the methods that perform them."""
+    """A list of an order names the operations, and its base class has the methods that perform them."""
     sdk: Any = importlib.import_module("regenerate.drift.sdk")
     methods = sdk.read_sdk(ROOT).methods
     told = {name: {method.name for method in methods[name]} for name in ("CREATE_SHIPPING", "UPDATE_VALIDATION")}
@@ -183,7 +184,7 @@ def test_methods_that_a_class_inherits_are_found_by_the_operations_it_names() ->
 
 
 def test_a_description_writes_no_markup_into_the_report() -> None:
-    """The page becomes the text of a pull request: a name can't mention anyone, link or start a heading."""
+    """The page becomes the text of a pull request, so a name must not mention anyone, link or start a heading."""
     change: Any = importlib.import_module("regenerate.drift.change")
     sdk: Any = importlib.import_module("regenerate.drift.sdk")
     report: Any = importlib.import_module("regenerate.drift.report")
@@ -217,7 +218,7 @@ INERT = {"text", "code_inline", "strong_open", "strong_close", "softbreak", "tex
 @given(st.lists(hostile.texts | st.sampled_from(ACTIVE)))
 @settings(deadline=None, max_examples=examples(35, soak=100))
 def test_a_report_is_the_same_markup_whatever_a_description_says(words: list[str]) -> None:
-    """Names, texts and places: code where a description speaks, and nothing that links, mentions, pictures or heads."""
+    """The description's words are shown as code, and never become a link, a mention, a picture or a heading."""
     change: Any = importlib.import_module("regenerate.drift.change")
     check: Any = importlib.import_module("regenerate.drift.check")
     sdk: Any = importlib.import_module("regenerate.drift.sdk")
@@ -229,7 +230,7 @@ def test_a_report_is_the_same_markup_whatever_a_description_says(words: list[str
         "1",
         words[-1] if words else "2",
         [change.Change("kind", f"schema {one}", f"is {text.said(one)}", "breaking") for one in words]
-        # A word without the mark.
+        # The word is without the mark here.
         + [change.Change("kind", f"schema {one}", f"is {one}", "note") for one in words],
         [texts.TextChange(f"schema {one}", one, one, None) for one in words],
         [check.Place("name", "file:1", f"is {text.said(one)}") for one in words],

@@ -1,4 +1,4 @@
-"""An address, or a file, can only bring a description to the regeneration."""
+"""The regeneration accepts only a description from an address or a file."""
 
 import contextlib
 import importlib
@@ -27,7 +27,7 @@ Answering = Callable[[BaseHTTPRequestHandler], None]
 
 @contextlib.contextmanager
 def serving(answer: Answering, tls: ssl.SSLContext | None = None) -> Generator[int, None, None]:
-    """The port of a server that answers every GET like this."""
+    """Run a server that answers every GET like this, and yield its port."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -36,7 +36,7 @@ def serving(answer: Answering, tls: ssl.SSLContext | None = None) -> Generator[i
                 answer(self)
 
         def log_message(self, format: str, *args: object) -> None:
-            """Not in the tests' output."""
+            """Keep requests out of the tests' output."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
@@ -67,7 +67,7 @@ def redirecting(target: str) -> Answering:
 
 @pytest.fixture
 def trusted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ssl.SSLContext:
-    """A server's side of TLS for localhost, which this process trusts."""
+    """Return a server's TLS context for localhost, which this process trusts."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "authority.pem")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
@@ -77,7 +77,7 @@ def trusted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ssl.SSLContext:
 
 
 def test_a_redirect_over_https_on_the_same_host_is_followed(trusted: ssl.SSLContext) -> None:
-    """As when a page moves."""
+    """Such a redirect comes when a page moves."""
     with serving(redirecting("/description"), trusted) as port:
         assert fetch.fetch(f"https://localhost:{port}/old") == b"openapi: 3.0.3"
 
@@ -93,14 +93,14 @@ def test_a_redirect_over_https_on_the_same_host_is_followed(trusted: ssl.SSLCont
     ],
 )
 def test_any_other_redirect_is_refused(trusted: ssl.SSLContext, target: str, says: str) -> None:
-    """Down to http, to another host, to another scheme."""
+    """A redirect down to http, to another host or to another scheme is refused."""
     with serving(redirecting(target), trusted) as port, pytest.raises(failure.RegenerationError, match=says):
         fetch.fetch(f"https://localhost:{port}/old")
 
 
 @pytest.mark.parametrize("inside", ["127.0.0.1", "10.1.2.3", "169.254.169.254", "[::1]", "192.168.0.1"])
 def test_a_redirect_from_outside_to_a_private_address_is_refused(inside: str) -> None:
-    """Also where the name stays and only what it means has changed."""
+    """A name outside may be changed to mean a private address, so a redirect to the same name is refused too."""
     host = inside.strip("[]")
     handler = fetch.SameSite(host, inside=False)
     with pytest.raises(failure.RegenerationError, match="inside a private network"):
@@ -108,13 +108,13 @@ def test_a_redirect_from_outside_to_a_private_address_is_refused(inside: str) ->
 
 
 def test_redirects_in_a_circle_end(trusted: ssl.SSLContext) -> None:
-    """After a few."""
+    """Redirects in a circle end after a few."""
     with serving(redirecting("/again"), trusted) as port, pytest.raises(failure.RegenerationError, match="302"):
         fetch.fetch(f"https://localhost:{port}/old")
 
 
 def test_plain_http_is_only_for_this_machine() -> None:
-    """Code is made from the answer, so no one on the way may change it."""
+    """Code is made from the answer, so nobody on the way may change it."""
     with pytest.raises(failure.RegenerationError, match="https://"):
         fetch.fetch("http://docs.example.com/openapi.yaml")
 
@@ -133,7 +133,7 @@ def half_a_gigabyte(handler: BaseHTTPRequestHandler, *, told: bool) -> int:
 
 @pytest.mark.parametrize("told", [True, False])
 def test_half_a_gigabyte_is_refused_without_reading_it(told: bool) -> None:
-    """With and without its length."""
+    """The size is checked with and without a given length."""
     sent: list[int] = []
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
@@ -145,7 +145,7 @@ def test_half_a_gigabyte_is_refused_without_reading_it(told: bool) -> None:
 
 
 def test_a_file_of_half_a_gigabyte_is_refused_without_reading_it(tmp_path: Path) -> None:
-    """A sparse one, to be kind to the disk."""
+    """The file is sparse, to save space on the disk."""
     big = tmp_path / "big.yaml"
     with big.open("wb") as file:
         file.truncate(500_000_000)
@@ -154,12 +154,12 @@ def test_a_file_of_half_a_gigabyte_is_refused_without_reading_it(tmp_path: Path)
 
 
 def test_a_body_that_drips_runs_into_the_time_limit() -> None:
-    """A byte at a time would satisfy every single read."""
+    """A body that sends a byte at a time never exceeds the timeout of a single read."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(200)
         handler.end_headers()
-        while True:  # until the caller has gone
+        while True:  # it continues until the caller has gone
             time.sleep(0.05)
             handler.wfile.write(b"a")
             handler.wfile.flush()
@@ -169,8 +169,6 @@ def test_a_body_that_drips_runs_into_the_time_limit() -> None:
 
 
 def test_headers_that_never_come_run_into_the_time_limit() -> None:
-    """Likewise."""
-
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.rfile.read(1)  # nothing more comes until the caller has gone
 
@@ -179,7 +177,7 @@ def test_headers_that_never_come_run_into_the_time_limit() -> None:
 
 
 def test_a_connection_that_breaks_is_not_a_shorter_description() -> None:
-    """The network is cut after half of it."""
+    """A body that ends before its length is refused."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(200)
@@ -192,7 +190,7 @@ def test_a_connection_that_breaks_is_not_a_shorter_description() -> None:
 
 
 def test_a_compressed_body_is_not_unpacked() -> None:
-    """It was not asked for, and a small one can hold a large one."""
+    """Compression was not asked for, and a small body can hold a large one."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(200)
@@ -289,14 +287,15 @@ for timer, waits, act in (
 
 
 def test_a_description_is_plain_and_of_limited_size() -> None:
-    """Alias bombs, circles, depth, what JSON can't say, references to elsewhere; YAML and JSON, 3.0 and 3.1."""
+    """Alias bombs, cycles, depth, values that JSON lacks and outside references are refused. YAML and JSON of 3.0 and
+    3.1 are read."""
     done = running.in_its_environment(READING)
     assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("kind", ["pipe", "device", "folder", "null"])
 def test_a_path_that_is_not_a_file_is_not_waited_for(kind: str, tmp_path: Path) -> None:
-    """A pipe without a writer, a device that never ends: refused at once."""
+    """A pipe without a writer, an endless device and a folder are refused at once."""
     source = {"pipe": tmp_path / "pipe", "device": Path("/dev/zero"), "folder": tmp_path, "null": Path("a\0b")}[kind]
     if kind == "pipe":
         os.mkfifo(source)
@@ -328,7 +327,7 @@ def test_the_address_that_a_calibration_noted_is_recorded(noted: bytes | None, a
 
 
 def test_without_an_address_it_reports_what_is_missing() -> None:
-    """`--from` by itself uses NORCE_OPENAPI_URL; the vendor's own address is not known."""
+    """`--from` by itself uses NORCE_OPENAPI_URL, because the vendor's own address is not known."""
     script = [str(ROOT / "scripts" / "regenerate.sh"), "--check", "--from"]
     outside = {**os.environ, "NORCE_REGENERATE_ENV": str(ROOT / ".venv-regenerate")}
     outside.pop("NORCE_OPENAPI_URL", None)

@@ -1,4 +1,4 @@
-"""The gates around a change: the public API against the changelog, and the workflow that brings a new description."""
+"""The checks around a change: the public API against the changelog, and the workflow that brings a new description."""
 
 import functools
 import importlib
@@ -44,7 +44,7 @@ CHANGELOG = """# Changelog
 def test_the_changelog_names_all_changes_of_the_public_api(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The gate itself, on this tree."""
+    """The guard passes on this tree."""
     monkeypatch.setattr(guard, "api", api)
     assert guard.main([]) == 0, capsys.readouterr().err
 
@@ -63,7 +63,7 @@ def test_the_changelog_names_all_changes_of_the_public_api(
     ],
 )
 def test_the_guard_demands_an_entry_of_the_right_level(before: list[str], after: list[str], says: list[str]) -> None:
-    """Additions under Added, the rest under Breaking, and in the section of the next release."""
+    """Additions must be under Added and the rest under Breaking, in the section of the next release."""
     told = guard.unsaid(before, after, CHANGELOG)
     assert len(told) == len(says)
     for line, beginning in zip(told, says, strict=True):
@@ -71,7 +71,7 @@ def test_the_guard_demands_an_entry_of_the_right_level(before: list[str], after:
 
 
 def test_the_guard_notices_signatures() -> None:
-    """A parameter more, an annotation, a property: each in the line of its name."""
+    """Parameters, annotations and properties are in the line of their name."""
     lines = dict(line.split(": ", 1) for line in api(ROOT))
     assert lines["Order.refresh"].startswith("async (")
     assert "options: CallOptions | None = ..." in lines["Order.delete"]
@@ -81,7 +81,7 @@ def test_the_guard_notices_signatures() -> None:
 
 
 def test_the_workflow_passes_its_linter() -> None:
-    """Pinned actions, no expression in a script, no more rights than needed."""
+    """The linter checks for pinned actions, no expression in a script, and no more rights than needed."""
     zizmor = Path(sys.executable).with_name("zizmor")
     done = subprocess.run(
         [str(zizmor), "--offline", "--no-progress", str(ROOT / ".github" / "workflows")],
@@ -100,7 +100,7 @@ def scripts(job: str) -> list[str]:
 
 
 def test_the_workflow_s_scripts_are_scripts() -> None:
-    """Bash parses each of them, and the files that they name exist."""
+    """Bash parses each script."""
     written = [*scripts("regenerate"), *scripts("propose")]
     assert len(written) == 3
     for script in written:
@@ -110,7 +110,7 @@ def test_the_workflow_s_scripts_are_scripts() -> None:
 
 
 def test_the_job_that_may_write_runs_nothing_of_the_repository_or_of_packages() -> None:
-    """Packages run where nothing can be written; the job that may write has git and gh, and actions pinned to a
+    """Packages run in the job that can't write. The job that may write uses only git, gh and actions pinned to a
     commit."""
     jobs = WORKFLOW["jobs"]
     assert WORKFLOW["permissions"] == {}
@@ -149,7 +149,7 @@ CHANGES: dict[str, tuple[Callable[[Path], object], str]] = {
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_only_files_of_a_regeneration_are_proposed(name: str, tmp_path: Path) -> None:
-    """The job that may write checks the change of the other one, and pushes nothing else."""
+    """The job that may write checks the change of the other job, and pushes nothing else."""
     change, refusal = CHANGES[name]
     origin, tree, temp = tmp_path / "origin", tmp_path / "tree", tmp_path / "temp"
     for file in (".github/workflows/regenerate.yml", "scripts/regenerate.sh", "openapi/templates/client.py.jinja"):

@@ -1,4 +1,4 @@
-"""A description is input: none of its text becomes code that the templates do not write, and nothing is lost."""
+"""A description is input: its text never becomes code that the templates do not write, and nothing of it is lost."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ COUNTS = [
 
 
 def attack(code: str, width: int = 110) -> str:
-    """Text that leaves a docstring when it is escaped before it is wrapped.
+    """Return a text that leaves a docstring if it is escaped before it is wrapped.
 
     The wrap then comes between a backslash and its quote, twice: once to end the docstring, and once, in a comment, to
     begin the text that the template's own quotes end.
@@ -43,7 +43,7 @@ def attack(code: str, width: int = 110) -> str:
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of what the command works on; every test brings another description."""
+    """Copy what the command works on. Every test brings another description."""
     return hostile.tree(tmp_path_factory.mktemp("tree"))
 
 
@@ -77,7 +77,7 @@ def test_a_text_that_leaves_its_docstring_when_it_is_wrapped_stays_in_it(tree: P
 
 @pytest.mark.parametrize("number", COUNTS)
 def test_texts_of_any_kind_have_no_effect(number: int, tree: Path) -> None:
-    """A number of different texts, as many in one description as it has places for, each of them in its place."""
+    """Different texts are tried in every place of a description, as many in one as it has places."""
     described = hostile.description()
     spots = [*hostile.places(described)]
     waiting = hostile.drawn(hostile.texts, number)
@@ -97,7 +97,7 @@ def test_texts_of_any_kind_have_no_effect(number: int, tree: Path) -> None:
 @given(st.text() | hostile.texts)
 @settings(deadline=None)
 def test_a_quoted_text_is_a_literal_of_it(value: str) -> None:
-    """With nothing lost, on one line, in ASCII and Latin letters; surrogates too."""
+    """The literal loses nothing, surrogates included. It is one line of ASCII and Latin letters."""
     for one in (value, value + "\ud800"):
         literal = text.quoted(one)
         assert ast.literal_eval(literal) == one
@@ -107,7 +107,7 @@ def test_a_quoted_text_is_a_literal_of_it(value: str) -> None:
 @given(st.text() | hostile.texts, st.sampled_from([76, 106, 110]), st.sampled_from(["", "."]))
 @settings(deadline=None)
 def test_prose_is_a_docstring_and_nothing_else(value: str, width: int, end: str) -> None:
-    """Whatever is around it, the part between the quotes is one text of visible characters."""
+    """The text between the quotes stays one docstring of visible characters, whatever is around it."""
     written = text.prose(value, width, 4, end=end)
     module = ast.parse(f'class A:\n    """{written}"""\n    """{written} {written}\n    """\n')
     assert isinstance(module.body[0], ast.ClassDef)
@@ -334,14 +334,15 @@ INTRUDERS: list[tuple[str, str, str]] = [
 
 
 def test_code_that_no_template_writes_is_refused(tmp_path: Path) -> None:
-    """In a module or class, in decorators, defaults, annotations, functions, and files that are always the same."""
+    """The audit finds such code in modules, classes, decorators, defaults, annotations, functions and files that never
+    change."""
     done = running.in_its_environment(AUDIT, str(ROOT), str(tmp_path), given=repr(INTRUDERS))
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) == len(INTRUDERS) + 1
 
 
 def test_templates_write_words_of_a_description_in_two_ways_only() -> None:
-    """No filter or function of the generator that escapes in another way, and no way around the two."""
+    """The templates use no filter or function of the generator that escapes in another way."""
     for path in (ROOT / "openapi" / "templates").glob("*"):
         written = path.read_text(encoding="utf-8")
         for word in (
@@ -528,14 +529,14 @@ KEPT = {
 
 @pytest.fixture(scope="module")
 def generated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
-    """Packages from all of these, and why some have none."""
+    """Generate a package from each description, and return the folder with the reasons why some have none."""
     folder = tmp_path_factory.mktemp("generated")
     return folder, hostile.generate(folder, {**{name: one for name, (one, _) in REFUSED.items()}, **KEPT})
 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_part_that_can_not_be_written_is_refused(name: str, generated: tuple[Path, dict[str, str]]) -> None:
-    """By name and place; nothing is left out in silence."""
+    """The error names the part and its place, and nothing is silently left out."""
     assert name in generated[1], "it was written"
     assert REFUSED[name][1] in generated[1][name]
     assert "Traceback" not in generated[1][name]
@@ -563,7 +564,7 @@ def test_arguments_get_names_of_their_own(generated: tuple[Path, dict[str, str]]
 
 
 def test_members_get_names_of_their_own(generated: tuple[Path, dict[str, str]]) -> None:
-    """A member with the name of a method, or of a name that a class uses, is read and written as any other."""
+    """A member with the name of a method, or of a name that a class uses, is read and written like any other."""
     folder, refused = generated
     assert "members" not in refused, refused["members"]
     read = textwrap.dedent("""
@@ -581,7 +582,7 @@ def test_members_get_names_of_their_own(generated: tuple[Path, dict[str, str]]) 
 
 @pytest.mark.parametrize("name", KEPT)
 def test_nothing_is_lost_because_of_a_name(name: str, generated: tuple[Path, dict[str, str]]) -> None:
-    """Each schema has its model, each word its place, and importing them does nothing else."""
+    """Each schema has its model and each word its place, and importing them has no other effect."""
     folder, refused = generated
     assert name not in refused, refused[name]
     seen = hostile.imported(folder / name)
@@ -608,7 +609,7 @@ def _run(program: str, folder: Path) -> str:
 
 
 def test_reserved_names_are_all_that_the_functions_use() -> None:
-    """A parameter can have any name but those that the functions which take it have or use."""
+    """A parameter can have any name except those that the functions which take it use."""
     names = ast.parse((ROOT / "scripts" / "regenerate" / "names.py").read_text(encoding="utf-8"))
     reserved = {
         one.value for one in ast.walk(names) if isinstance(one, ast.Constant) and isinstance(one.value, str)
@@ -627,7 +628,8 @@ def test_reserved_names_are_all_that_the_functions_use() -> None:
 
 @pytest.mark.parametrize("number", COUNTS)
 def test_names_of_any_kind_have_no_effect_and_lose_nothing(number: int, tmp_path: Path) -> None:
-    """Of members, words, parameters, operations, schemas and tags; each with a number, so that none collide."""
+    """The names are those of members, words, parameters, operations, schemas and tags. Each has a number, so that none
+    collide."""
     waiting = hostile.drawn(hostile.names, number)
     tried = 0
     descriptions: dict[str, Any] = {}

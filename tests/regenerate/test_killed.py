@@ -1,4 +1,5 @@
-"""The regeneration, killed after each of its steps: the old or the new, never a mixture; the next run does its work."""
+"""The regeneration, killed after each of its steps: the files are the old or the new ones, never a mixture, and the
+next run does its work."""
 
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from tests.regenerate import running
 
 pytestmark = pytest.mark.slow(group="regeneration")
 
-# Kills its own process, as the system would, when the named function has been called so many times.
+# This program kills its own process when the named function has been called so many times.
 KILLED = f"""{running.GENERATING_HERE}
 import importlib, os, signal, sys
 from regenerate import __main__ as command
@@ -62,7 +63,7 @@ def contents(tree: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def tree(tree: Path) -> Path:
-    """With another description beside it."""
+    """Put another description beside the small repository."""
     text = (tree / "openapi/order-management.v0.yaml").read_text(encoding="utf-8")
     (tree / "new.yaml").write_text(text.replace("title: Norce", "title: New Norce", 1), encoding="utf-8")
     return tree
@@ -76,7 +77,6 @@ def tree(tree: Path) -> Path:
     ],
 )
 def test_a_kill_before_the_swap_changes_nothing(tree: Path, where: str, name: str, times: int) -> None:
-    """Whatever the step."""
     before = contents(tree)
     assert run(tree, where, name, str(times), "--from", str(tree / "new.yaml"), program=KILLED) == -9
     assert contents(tree) == before
@@ -87,7 +87,7 @@ def test_a_kill_before_the_swap_changes_nothing(tree: Path, where: str, name: st
     [pytest.param(*step, id=f"{step[1]} {step[2]}", marks=() if step[2] == 2 else pytest.mark.soak) for step in MOVING],
 )
 def test_a_kill_during_the_swap_is_finished_by_the_next_run(tree: Path, where: str, name: str, times: int) -> None:
-    """Package, description and provenance are replaced together, before the next run does anything else."""
+    """The next run replaces package, description and provenance together before it does anything else."""
     begun = run(tree, where, name, str(times), "--from", str(tree / "new.yaml"), program=KILLED)
     assert begun == -9
     assert run(tree, "--check") == 0

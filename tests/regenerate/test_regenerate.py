@@ -1,4 +1,4 @@
-"""scripts/regenerate.sh, run on a copy of what it needs, or of a small repository: this one stays untouched."""
+"""scripts/regenerate.sh on a copy of what it needs, or of a small repository. This repository is not changed."""
 
 import http.server
 import importlib
@@ -26,12 +26,12 @@ environment: Any = importlib.import_module("regenerate.environment")
 swap: Any = importlib.import_module("regenerate.swap")
 
 ROOT = Path(__file__).parents[2]
-# Making the environment takes longer than all else together; the copies share the repository's.
+# Making the environment takes longer than everything else, so the copies share the repository's.
 SHARED = {**os.environ, "NORCE_REGENERATE_ENV": str(ROOT / ".venv-regenerate")}
 DESCRIPTION = Path("openapi/order-management.v0.yaml")
 PROVENANCE = Path("openapi/PROVENANCE.md")
 PACKAGE = Path("generated/norce_order_api")
-# mypy's memory, so that the libraries are read once, and not in every run.
+# mypy's cache is kept, so that the libraries are read once and not in every run.
 TYPES_SEEN = ROOT / ".mypy_cache" / "of-generated-code"
 
 
@@ -64,7 +64,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def everything(tree: Path) -> dict[str, bytes]:
-    """The files that must not change when a run fails."""
+    """Return the files that must not change when a run fails."""
     return {**contents(tree / "generated"), **contents(tree / "openapi")}
 
 
@@ -78,7 +78,8 @@ def assert_refused(tree: Path, done: subprocess.CompletedProcess[str], says: str
 
 
 def test_deleted_files_come_back_with_the_same_bytes(whole: Path, tree: Path) -> None:
-    """PROVENANCE is left alone. Without the folder it is the same."""
+    """Deleted, changed and added files are as before after a run, and so is a deleted folder. PROVENANCE is not
+    changed."""
     before = everything(whole)
     (whole / PACKAGE / "models" / "cart.py").unlink()
     (whole / PACKAGE / "STAMP").unlink()
@@ -94,7 +95,7 @@ def test_deleted_files_come_back_with_the_same_bytes(whole: Path, tree: Path) ->
 
 
 def test_check_names_what_differs_and_changes_nothing(tree: Path) -> None:
-    """Changed, missing and extra files, each by name."""
+    """Changed, missing and extra files are named."""
     (tree / PACKAGE / "models" / "cart.py").unlink()
     (tree / PACKAGE / "errors.py").write_text("by hand", encoding="utf-8")
     (tree / PACKAGE / "made_up.py").write_text("", encoding="utf-8")
@@ -118,7 +119,7 @@ def test_check_names_what_differs_and_changes_nothing(tree: Path) -> None:
     ],
 )
 def test_a_file_that_is_not_a_description_is_refused(tree: Path, content: str, says: str) -> None:
-    """A clear line, and nothing changed."""
+    """The error is one clear line, and nothing is changed."""
     before = everything(tree)
     (tree / "wrong").write_text(content, encoding="utf-8")
     done = run(tree, "--from", str(tree / "wrong"))
@@ -135,7 +136,6 @@ def test_a_file_that_is_not_a_description_is_refused(tree: Path, content: str, s
     ],
 )
 def test_a_missing_source_is_refused(tree: Path, source: str, says: str) -> None:
-    """Likewise."""
     before = everything(tree)
     assert_refused(tree, run(tree, "--from", source), says, before)
 
@@ -149,7 +149,7 @@ def changed_description(tree: Path, old: str, new: str) -> Path:
 
 
 def test_a_warning_of_the_generator_is_an_error(tree: Path) -> None:
-    """It would otherwise leave an operation out."""
+    """After a warning the generator would leave an operation out."""
     before = everything(tree)
     json_cart = "          application/json:\n            schema:\n              $ref: '#/components/schemas/Cart'"
     changed = changed_description(tree, json_cart, json_cart.replace("application/json", "text/csv"))
@@ -157,7 +157,7 @@ def test_a_warning_of_the_generator_is_an_error(tree: Path) -> None:
 
 
 def test_an_overlay_action_that_matches_nothing_is_an_error(tree: Path) -> None:
-    """The vendor may have corrected it himself; a maintainer has to look."""
+    """The vendor may have corrected it, so a maintainer has to look."""
     with (tree / "openapi" / "overlay.yaml").open("a", encoding="utf-8") as overlay:
         overlay.write("- target: $.components.schemas.Nobody\n  description: none\n  update: {type: object}\n")
     before = everything(tree)
@@ -165,7 +165,7 @@ def test_an_overlay_action_that_matches_nothing_is_an_error(tree: Path) -> None:
 
 
 def test_an_overlay_action_without_a_reason_is_an_error(tree: Path) -> None:
-    """A correction needs its reason."""
+    """Every correction needs its reason."""
     with (tree / "openapi" / "overlay.yaml").open("a", encoding="utf-8") as overlay:
         overlay.write("- target: $.components.schemas.Order\n  update: {type: object}\n")
     before = everything(tree)
@@ -173,7 +173,7 @@ def test_an_overlay_action_without_a_reason_is_an_error(tree: Path) -> None:
 
 
 def test_the_overlay_is_in_the_corrected_description() -> None:
-    """Corrected description: what the overlay says is in it."""
+    """The generated description has the overlay's corrections."""
     described = json.loads((ROOT / PACKAGE / "openapi.json").read_text(encoding="utf-8"))
     schemas, paths = described["components"]["schemas"], described["paths"]
     order = "/api/v0/checkout/orders/{order_id}"
@@ -195,14 +195,14 @@ def test_the_overlay_is_in_the_corrected_description() -> None:
 
 @pytest.fixture
 def address(tree: Path) -> Generator[str, None, None]:
-    """The tree's folder over http."""
+    """Serve the tree's folder over http."""
 
     class Handler(http.server.SimpleHTTPRequestHandler):
         def __init__(self, *arguments: object, **options: object) -> None:
             super().__init__(*arguments, **{**options, "directory": str(tree)})  # type: ignore[arg-type]  # pyright: ignore
 
         def log_message(self, format: str, *args: object) -> None:
-            """Not in the tests' output."""
+            """Keep requests out of the tests' output."""
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever)
@@ -213,7 +213,8 @@ def address(tree: Path) -> Generator[str, None, None]:
 
 
 def test_from_an_address_replaces_description_and_package_together(tree: Path, address: str) -> None:
-    """Bytes as obtained; PROVENANCE notes address, date and hash, no credentials; the same again changes nothing."""
+    """The bytes are stored as obtained. PROVENANCE names the address without credentials. Running the same again
+    changes nothing."""
     changed = changed_description(tree, "      - removed\n", "      - removed\n      - paused\n")
     source = f"{address.replace('user:secret@', '')}/changed.yaml?token=secret"
     done = run(tree, "--from", source)
@@ -233,7 +234,7 @@ def test_from_an_address_replaces_description_and_package_together(tree: Path, a
 
 
 def test_check_from_elsewhere_changes_nothing(tree: Path) -> None:
-    """Another description, only compared."""
+    """Another description is only compared."""
     changed = changed_description(tree, "      - removed\n", "      - removed\n      - paused\n")
     before = everything(tree)
     done = run(tree, "--check", "--from", str(changed))
@@ -264,7 +265,7 @@ assert told == [], told
 
 
 def test_a_described_null_can_be_sent_and_read(tree: Path) -> None:
-    """`nullable: true` on a number, an object and an enum: the sentinel NULL, and no drift; the types hold."""
+    """`nullable: true` on a number, an object and an enum gives the sentinel NULL and no drift, and the types hold."""
     text = (tree / DESCRIPTION).read_text(encoding="utf-8")
     for old in (
         "        includingVat:\n          type: number\n",
@@ -291,7 +292,7 @@ def test_a_described_null_can_be_sent_and_read(tree: Path) -> None:
 
 
 def interrupted(tree: Path, number: signal.Signals, after: float) -> int:
-    """The exit status of a run that gets this signal some time after its work has begun."""
+    """Return the exit status of a run that gets this signal some time after its work has begun."""
     process = subprocess.Popen(
         [str(tree / "scripts" / "regenerate.sh")],
         env=SHARED,
@@ -310,7 +311,7 @@ def interrupted(tree: Path, number: signal.Signals, after: float) -> int:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_changes_nothing(whole: Path, number: signal.Signals) -> None:
-    """And leaves nothing behind."""
+    """An interrupted run leaves nothing behind either."""
     (whole / PACKAGE / "errors.py").write_text("by hand", encoding="utf-8")
     before = everything(whole)
     assert interrupted(whole, number, after=0.3) == 130
@@ -321,7 +322,7 @@ def test_an_interrupted_run_changes_nothing(whole: Path, number: signal.Signals)
 @pytest.mark.soak
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_run_stopped_at_any_moment_leaves_the_old_or_the_new(whole: Path, number: signal.Signals) -> None:
-    """Never a mixture, never nothing; and the next run does its work."""
+    """The files are never a mixture and never missing, and the next run does its work."""
     good = everything(whole)
     for step in range(40):
         (whole / PACKAGE / "errors.py").write_text("by hand", encoding="utf-8")
@@ -333,7 +334,7 @@ def test_a_run_stopped_at_any_moment_leaves_the_old_or_the_new(whole: Path, numb
 
 
 def test_an_unfinished_swap_is_finished_by_the_next_run(tmp_path: Path) -> None:
-    """After a kill between two renames the plan has what is still to do, and doing it twice does no harm."""
+    """After a kill between two renames the plan lists what is still to do, and doing it twice does no harm."""
     work, places = tmp_path / "work", tmp_path / "places"
     for folder in (work / "package", places / "package"):
         folder.mkdir(parents=True)
@@ -354,7 +355,7 @@ def test_an_unfinished_swap_is_finished_by_the_next_run(tmp_path: Path) -> None:
 
 
 def test_without_an_exchange_of_folders_two_renames_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same result, and the old folder gone with the working folder."""
+    """The result is the same, and the old folder is gone with the working folder."""
 
     def unable(_one: Path, _other: Path) -> bool:
         return False
@@ -411,14 +412,14 @@ for wrong in (
 
 
 def test_overlay_actions_do_what_the_specification_says() -> None:
-    """In the environment of the regeneration, where the JSONPath library is."""
+    """The test runs in the environment of the regeneration, which has the JSONPath library."""
     done = in_its_environment(OVERLAY)
     assert done.returncode == 0, done.stderr
 
 
 def test_an_interrupted_build_of_the_environment_is_not_used(tree: Path) -> None:
-    """What an interrupted build has left stands under another name; the complete one is found and used. `--check` is
-    content with what is there, silent, and changes nothing."""
+    """An interrupted build has another name, so the complete one is found and used. `--check` is silent and changes
+    nothing."""
     before = everything(tree)
     home = tree / "environments"
     home.mkdir()

@@ -1,4 +1,4 @@
-"""Timeouts: alarms in time and never early, and a scope that keeps its cancellation to itself."""
+"""Timeouts: alarms ring in time and never early, and a scope keeps its cancellation to itself."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def anyio_backend() -> tuple[str, Mapping[str, Any]]:
 
 
 class Timers:
-    """A loop with the methods that alarms use, whose time is set by hand."""
+    """A loop with the methods that alarms use, whose time the test sets."""
 
     def __init__(self) -> None:
         self.now = 1_000.0
@@ -46,7 +46,7 @@ def far_alarms() -> tuple[Alarms, Timers]:
 
 
 def test_a_far_alarm_rings_within_a_tenth_and_never_early() -> None:
-    """Whatever part of a second it falls on."""
+    """This holds at every hundredth of a second."""
     for hundredths in range(100):
         alarms, timers = far_alarms()
         rung: list[float] = []
@@ -59,7 +59,7 @@ def test_a_far_alarm_rings_within_a_tenth_and_never_early() -> None:
 
 
 def test_a_thousand_far_alarms_share_their_timers() -> None:
-    """Cancelled ones do not ring; the others all do, also if one cancels another."""
+    """One timer serves all. Cancelled alarms do not ring, and all others do."""
     alarms, timers = far_alarms()
     rung: list[int] = []
     made = [alarms.after(30.0, lambda number=number: rung.append(number)) for number in range(1_000)]  # type: ignore[misc]
@@ -74,7 +74,7 @@ def test_a_thousand_far_alarms_share_their_timers() -> None:
 
 
 async def test_a_near_alarm_has_a_timer_of_its_own() -> None:
-    """A tenth of a second would be much there."""
+    """For a near alarm a tenth of a second would be too much."""
     loop = asyncio.get_running_loop()
     rung = asyncio.Event()
     began = loop.time()
@@ -89,7 +89,7 @@ def watch(total: float | None, silence: float) -> Watch:
 
 
 async def test_the_whole_has_a_timeout() -> None:
-    """With signs of life or without; the scope ends without an exception, and nothing of it stays with the task."""
+    """The timeout ends the block despite signs of life, without an exception, and the task stays uncancelled."""
     bounded = watch(0.05, 10.0)
     began = asyncio.get_running_loop().time()
     with bounded:
@@ -107,7 +107,7 @@ async def test_the_whole_has_a_timeout() -> None:
 
 @pytest.mark.parametrize("total", [None, 5.0])
 async def test_silence_has_a_timeout(total: float | None) -> None:
-    """From the first sign of life on, which may come late, and anew from each."""
+    """The silence counts from each sign of life, of which the first may come late."""
     bounded = watch(total, 0.04)
     loop = asyncio.get_running_loop()
     last = 0.0
@@ -126,7 +126,7 @@ async def test_silence_has_a_timeout(total: float | None) -> None:
 
 @pytest.mark.parametrize("silence", [0.0, 1e-9])
 async def test_a_timeout_of_zero_is_not_endless(silence: float) -> None:
-    """The first check comes at once, and the loop is not kept busy before it."""
+    """The first check comes at once."""
     bounded = watch(None, silence)
     with bounded:
         bounded.heard()
@@ -135,7 +135,7 @@ async def test_a_timeout_of_zero_is_not_endless(silence: float) -> None:
 
 
 async def test_a_block_that_ends_in_time_is_left_alone() -> None:
-    """With its result or its exception, and with no alarm behind."""
+    """The block ends with its own result or exception, and no alarm is left."""
     with watch(0.01, 0.01) as _:
         pass
     with pytest.raises(ValueError, match="own"), watch(0.01, 0.01):
@@ -144,7 +144,7 @@ async def test_a_block_that_ends_in_time_is_left_alone() -> None:
 
 
 async def test_a_cancellation_from_outside_is_passed_on() -> None:
-    """Also when it comes together with the watch's own."""
+    """A cancellation is passed on, also if it comes together with the watch's own."""
 
     async def watched() -> None:
         bounded = watch(0.01, 10.0)
@@ -166,7 +166,7 @@ async def test_a_cancellation_from_outside_is_passed_on() -> None:
 
 
 async def test_it_nests_in_a_timeout_of_asyncios() -> None:
-    """The timeout's cancellation is not taken for the watch's."""
+    """The watch does not take the cancellation of asyncio's timeout for its own."""
 
     async def watched() -> None:
         async with asyncio.timeout(0.01):

@@ -1,4 +1,5 @@
-"""The attacks that docs/security.md counts, with the tests of each. A new test is one more path here."""
+"""The attacks that docs/security.md counts, with the files of their tests. A new file of tests is one more path
+here."""
 
 from __future__ import annotations
 
@@ -54,31 +55,31 @@ ATTACKS: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 def attack_of(nodeid: str) -> str | None:
-    """The attack of a test."""
+    """Return the attack of a test, or None."""
     path = nodeid.partition("::")[0]
     return next((attack for attack, paths in ATTACKS.items() if path in paths), None)
 
 
 def paths() -> list[str]:
-    """All files with such tests."""
+    """Return all files with such tests."""
     return [path for held in ATTACKS.values() for path in held if (ROOT / path).is_file()]
 
 
 def table(counts: Mapping[str, int]) -> str:
-    """The attacks and the number of their cases."""
+    """Return the table of the attacks and the number of their cases."""
     rows = [f"| {attack} | {counts.get(attack, 0):,} |" for attack in ATTACKS]
     return "\n".join(["| attack | cases |", "|---|---:|", *rows, f"| all | {sum(counts.values()):,} |"])
 
 
 def write(counts: Mapping[str, int]) -> None:
-    """Put the table into the page."""
+    """Write the table into the page."""
     before, rest = PAGE.read_text("utf-8").split(f"{BEGIN}\n", 1)
     after = rest.split(f"{END}\n", 1)[1]
     PAGE.write_text(f"{before}{BEGIN}\n\n{table(counts)}\n\n{END}\n{after}", "utf-8")
 
 
 def written() -> dict[str, int]:
-    """The counts in the page."""
+    """Return the counts in the page."""
     block = PAGE.read_text("utf-8").partition(BEGIN)[2].partition(END)[0]
     rows = re.findall(r"^\| (.+?) \| ([\d,]+) \|$", block, re.MULTILINE)
     return {attack: int(count.replace(",", "")) for attack, count in rows}

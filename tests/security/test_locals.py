@@ -1,4 +1,4 @@
-"""The locals that tools show with a traceback hold neither a token, nor a secret, nor a body."""
+"""The locals that tools show with a traceback hold no token, no secret and no body."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ CART: CartDict = {"items": [{"sku": "T1", "name": MARKER, "quantity": 1}], "attr
 
 
 def chain(error: BaseException | None) -> list[BaseException]:
-    """An error and all errors behind it, whether or not they would be printed."""
+    """Return an error and all errors behind it, whether or not they would be printed."""
     found: list[BaseException] = []
     while error is not None and error not in found:
         found.append(error)
@@ -61,7 +61,7 @@ def chain(error: BaseException | None) -> list[BaseException]:
 
 
 def shown(way: TracebackType | None) -> list[tuple[str, str, str]]:
-    """Function, name and text of every local of a traceback, except those of the tests."""
+    """Return function, name and text of every local of a traceback, except those of the tests."""
     return [
         (frame.f_code.co_qualname if hasattr(frame.f_code, "co_qualname") else frame.f_code.co_name, name, repr(value))
         for frame, _ in traceback.walk_tb(way)
@@ -71,13 +71,13 @@ def shown(way: TracebackType | None) -> list[tuple[str, str, str]]:
 
 
 def walked(error: BaseException) -> Iterator[tuple[str, str, str]]:
-    """Function, name and text of every local behind an error."""
+    """Yield function, name and text of every local behind an error."""
     for one in chain(error):
         yield from shown(one.__traceback__)
 
 
 def assert_holds_no_bytes(error: BaseException) -> None:
-    """No frame behind the error holds a token, a secret or the bytes of a body."""
+    """Check that no frame behind the error holds a token, a secret or the bytes of a body."""
     for function, name, text in walked(error):
         assert TOKEN not in text, (function, name)
         assert SECRET not in text, (function, name)
@@ -85,10 +85,9 @@ def assert_holds_no_bytes(error: BaseException) -> None:
 
 
 def assert_shows_nothing(error: BaseException, *called: str) -> None:
-    """No frame behind the error holds a token, a secret, the bytes of a body or words of it. The frames of the called
-    methods hold their arguments.
+    """Check that no frame behind the error holds a token, a secret or words of a body.
 
-    The frames of the methods that were called hold what they were given.
+    The frames of the called methods may, because they hold their arguments.
     """
     for one in chain(error):
         assert TOKEN not in str(one)
@@ -123,7 +122,7 @@ CALLS: dict[str, tuple[str, Callable[[NorceOrderClient], Awaitable[object]]]] = 
 
 @pytest.fixture
 def server() -> Iterator[FaultServer]:
-    """Plays by the first part of the path."""
+    """Run a server that plays by the first part of the path."""
     with FaultServer() as server:
         yield server
 
@@ -134,7 +133,7 @@ every_call = pytest.mark.parametrize("call", CALLS)
 @every_call
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 429, 500, 503])
 async def test_after_an_answer(call: str, status: int) -> None:
-    """Of every class that an answer is raised as."""
+    """No local shows a secret behind an error of any class that an answer raises."""
     called, ask = CALLS[call]
     said = f"not {MARKER}" if called else "no"
     at = stand(lambda _: answer(status, {"code": "no", "message": said}), token=TOKEN)
@@ -148,7 +147,7 @@ async def test_after_an_answer(call: str, status: int) -> None:
 @pytest.mark.parametrize("play", ["close", "reset", "garbage", "half-body", "half-body-reset", "refuse"])
 @pytest.mark.parametrize(("anyio_backend", "engine"), EVERY_ENGINE)
 async def test_after_a_lost_answer(call: str, play: str, engine: str, server: FaultServer) -> None:
-    """On both engines and loops, with any error behind it."""
+    """No local shows a secret on either engine and loop, whatever error is behind the lost answer."""
     called, ask = CALLS[call]
     with closed_port() as closed:
         address = closed if play == "refuse" else f"{server.url}/{play}"
@@ -168,7 +167,7 @@ async def test_after_a_lost_answer(call: str, play: str, engine: str, server: Fa
 @pytest.mark.parametrize("bad", [float("nan"), object(), "\ud800"])
 @pytest.mark.parametrize("encoded_by", ["fast", "standard"])
 async def test_after_a_body_that_cannot_be_sent(bad: Any, encoded_by: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its encoded form is not kept. The checks before that hold what they check."""
+    """The encoded form of a body is not kept. The checks before it hold what they check."""
     if encoded_by == "standard":
         monkeypatch.setattr("norce_order_async._json.orjson", None)
     at = stand([], token=TOKEN)
@@ -179,24 +178,25 @@ async def test_after_a_body_that_cannot_be_sent(bad: Any, encoded_by: str, monke
 
 
 async def sync_token() -> str:
-    """Not a token that a header takes."""
+    """Return text that no header accepts as a token."""
     return f"{TOKEN} {TOKEN}"
 
 
 class Provider:
-    """One of the caller's own."""
+    """A caller's own provider."""
 
     async def token(self) -> str:
-        """Not one that a header takes, either."""
+        """Return text that no header accepts as a token."""
         return f"{TOKEN} {TOKEN}"
 
     async def refused(self, token: str) -> bool:
-        """Never asked."""
+        """Return whether there is a token; no test gets here."""
         return bool(token)
 
 
 async def test_after_an_invalid_token() -> None:
-    """From a function, from one that is not async, from a provider of the caller's, and given directly."""
+    """No local shows an invalid token from a function, from one that is not async, or from a provider. If it is given
+    directly, only the constructor holds it."""
     plain: Any = lambda: TOKEN  # noqa: E731
     for source in (sync_token, plain, Provider()):
         at = stand([], token=source)
@@ -211,7 +211,7 @@ async def test_after_an_invalid_token() -> None:
 
 @pytest.mark.parametrize("status", [200, 400, 401, 500])
 async def test_after_an_identity_service_that_refuses(status: int) -> None:
-    """Neither the secret nor the token of the answer."""
+    """No local shows the secret, or the token of the answer."""
     account = ClientCredentials(
         client_id="id", client_secret=SECRET, scope="prod", token_url="https://identity.example/token"
     )
@@ -222,7 +222,7 @@ async def test_after_an_identity_service_that_refuses(status: int) -> None:
 
 
 async def test_the_walk_finds_a_token() -> None:
-    """The test would see a token, and sees the dict if it may be there."""
+    """The walk finds the body where it may be, so the tests above can fail."""
     called, ask = CALLS["payments.create"]
     at = stand(lambda _: answer(400, {"code": "no", "message": "no"}), token=TOKEN)
     with pytest.raises(NorceError) as caught:
@@ -232,11 +232,11 @@ async def test_the_walk_finds_a_token() -> None:
     assert any(name == "tried" for _, name, _ in shown(caught.value.__traceback__))
 
 
-# --- every class by its name, and what comes out of jobs
+# --- every class by its name, and the errors of jobs
 
 
 def public_errors() -> dict[str, type[BaseException]]:
-    """The error classes of every module that users import from."""
+    """Return the error classes of every module that users import from."""
     modules = ("", ".bulk", ".bulk.actions", ".engines", ".models", ".money", ".sandbox", ".telemetry", ".testing")
     found: dict[str, type[BaseException]] = {}
     for module in (importlib.import_module(f"norce_order_async{name}") for name in modules):
@@ -264,7 +264,7 @@ REFUSED = {"code": "order-bad-request", "message": "no"}
 
 
 def _client(*steps: Step) -> NorceOrderClient:
-    """A client of a service with these answers, and the last one again and again."""
+    """Make a client of a service with these answers, of which the last one is repeated."""
     said = iter(steps)
     last: list[Step] = []
 
@@ -452,7 +452,7 @@ def test_every_public_error_is_provoked_or_never_raised() -> None:
 
 @pytest.mark.parametrize("name", PROVOKED)
 async def test_every_public_error(name: str, tmp_path: Path) -> None:
-    """Its own class and no subclass; there are frames of ours, and none holds a secret."""
+    """The error is of its own class and no subclass, and no frame behind it holds a secret."""
     called, provoke = PROVOKED[name]
     kind = public_errors()[name.partition(" ")[0]]
 
@@ -466,7 +466,7 @@ async def test_every_public_error(name: str, tmp_path: Path) -> None:
     assert type(caught.value) is kind
     assert list(walked(caught.value))
     if kind is InvalidRequestError:
-        # The frames of checks hold the dict that they refuse, which SECURITY.md says.
+        # The frames of checks hold the dict that they refuse, as SECURITY.md says.
         assert_holds_no_bytes(caught.value)
     else:
         assert_shows_nothing(caught.value, *called)
@@ -491,7 +491,7 @@ JOB_ANSWERS: dict[str, Step] = {
 @pytest.mark.parametrize("journaled", [False, True])
 @pytest.mark.parametrize("ends", JOB_ANSWERS)
 async def test_the_error_of_an_outcome(ends: str, journaled: bool, tmp_path: Path) -> None:
-    """Of an item that was refused, or whose outcome is unknown."""
+    """No local shows a secret behind the error of an item that was refused, or whose outcome is unknown."""
     async with _client(JOB_ANSWERS[ends]).bulk(tmp_path / "j" if journaled else None, load=ONE) as job:
         outcomes = [outcome async for outcome in job.run(["o1", "o2"], actions.plain("pays", _pays_each))]
     assert len(outcomes) == 2
@@ -502,7 +502,7 @@ async def test_the_error_of_an_outcome(ends: str, journaled: bool, tmp_path: Pat
 
 
 async def test_the_error_that_ends_a_run() -> None:
-    """A refused token ends it for all items."""
+    """A refused token ends the run with an error, and no local behind it shows a secret."""
     async with _client(answer(401, REFUSED)).bulk(load=ONE) as job:
         with pytest.raises(UnauthorizedError) as caught:
             _ = [outcome async for outcome in job.run(["o1", "o2"], actions.plain("pays", _pays_each))]
@@ -511,7 +511,7 @@ async def test_the_error_that_ends_a_run() -> None:
 
 
 async def test_the_error_of_a_call_of_a_stopped_job() -> None:
-    """As the action sees it; the outcome has none."""
+    """The action sees the error, and no local behind it shows a secret."""
     seen: list[NotSentError] = []
     async with _client().bulk(load=ONE) as job:
 
@@ -533,7 +533,7 @@ async def test_the_error_of_a_call_of_a_stopped_job() -> None:
 async def test_the_error_of_a_journal_that_can_no_longer_be_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In the middle of a run."""
+    """A full disk during a run raises ``JournalError``, and no local behind it shows a secret."""
 
     def full(*_: object) -> None:
         error = sqlite3.OperationalError("database or disk is full")

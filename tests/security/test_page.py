@@ -10,7 +10,7 @@ from .attacks import ATTACKS, ROOT, attack_of, paths, written
 
 
 def test_the_table_names_the_attacks_and_their_sum() -> None:
-    """Those of the list, in its order; each was tried."""
+    """The table has the attacks of the list in its order, and each was tried."""
     *rows, last = written().items()
     assert [attack for attack, _ in rows] == [*ATTACKS]
     assert last == ("all", sum(count for _, count in rows))
@@ -18,7 +18,7 @@ def test_the_table_names_the_attacks_and_their_sum() -> None:
 
 
 def test_no_more_cases_are_claimed_than_exist() -> None:
-    """Counted by collecting the tests, without running them."""
+    """The cases are counted by collecting the tests, without running them."""
     collected = subprocess.run(
         [sys.executable, "-m", "pytest", "--collect-only", "-q", *paths()],
         cwd=ROOT,

@@ -28,21 +28,21 @@ with shared_server(Path(sys.argv[1])) as address:
 
 @pytest.mark.parametrize("test", range(2))
 def test_a_database_is_empty(postgres: str, test: int) -> None:
-    """The contents are dropped with it."""
+    """The table that another test made is gone with its database."""
     with psycopg.connect(postgres) as connection:
         connection.execute("CREATE TABLE left_by_a_test (number int)")
         assert connection.info.server_version >= 180000
 
 
 def test_it_demands_the_password(postgres: str) -> None:
-    """So tests find the password in places where it must not be."""
+    """The address has a real password, so tests find it in places where it must not be."""
     assert PASSWORD in postgres
     with pytest.raises(psycopg.OperationalError, match="password"), psycopg.connect(postgres, password="wrong"):
         pass
 
 
 def test_what_was_committed_survives_a_kill_of_the_server() -> None:
-    """The server is the test's own, and no connection outlives it."""
+    """The test has its own server, and no connection outlives it."""
     with PostgresServer() as server:
         with contextlib.closing(psycopg.connect(server.dsn())) as connection:
             connection.execute("CREATE TABLE kept (number int)")
@@ -56,7 +56,7 @@ def test_what_was_committed_survives_a_kill_of_the_server() -> None:
 
 
 def test_processes_share_a_server_that_ends_with_the_last_of_them(tmp_path: Path) -> None:
-    """However they end."""
+    """The server ends with its last process, also if that is killed."""
     with shared_server(tmp_path) as address:
         other = subprocess.Popen(
             [sys.executable, "-c", _USER, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -22,7 +22,8 @@ _START_WITHIN = 30.0
 
 
 def listening() -> tuple[socket.socket, str]:
-    """A socket on loopback and its address, for an application that needs the address before it is served."""
+    """Return a listening socket on loopback and its address, for an application that needs the address before it is
+    served."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     listener.listen(2048)
@@ -33,7 +34,7 @@ def listening() -> tuple[socket.socket, str]:
 def serving_app(
     app: Any, server: Server = "uvicorn", *, on: socket.socket | None = None, lifespan: bool = True
 ) -> Generator[str]:
-    """Yields its address. Its lifespan is run, unless uvicorn is told not to."""
+    """Serve an application, and yield its address. Its lifespan is run, unless uvicorn must leave it out."""
     listener = listening()[0] if on is None else on
     running = _uvicorn(app, listener, lifespan) if server == "uvicorn" else _hypercorn(app, listener, server)
     with listener, running:
@@ -85,7 +86,7 @@ def _hypercorn(app: Any, listener: socket.socket, server: Server) -> Generator[N
         try:
             await module.serve(app, config, shutdown_trigger=stopped)
         except asyncio.CancelledError:
-            if not stop.is_set():  # it ends like this if a connection was still open
+            if not stop.is_set():  # the server ends like this if a connection was still open
                 raise
 
     thread = threading.Thread(target=anyio.run, args=(serve,), kwargs={"backend": backend})

@@ -1,6 +1,6 @@
-"""Real Chromium for tests of pages: the system's, driven by Playwright.
+"""Real Chromium for tests of pages: the system's own, driven by Playwright.
 
-Nothing is downloaded. Where Chromium or Playwright is missing, tests of the group ``browser`` are skipped and say so.
+Nothing is downloaded. If Chromium or Playwright is missing, tests of the group ``browser`` are skipped with the reason.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
-# Without these it sends requests to hosts of its maker.
+# Without these options Chromium sends requests to hosts of its maker.
 QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")
 
 
@@ -63,12 +63,12 @@ STICKS_OUT = """() => {
 
 
 def executable() -> str | None:
-    """The system's Chromium, or the one that CHROMIUM names."""
+    """Return the system's Chromium, or the one that CHROMIUM names."""
     return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
 
 
 def missing() -> str | None:
-    """What is missing here for tests in a browser; None if nothing is."""
+    """Return what is missing here for tests in a browser, or None if nothing is."""
     if executable() is None:
         return "no Chromium on this machine: install the package chromium"
     if importlib.util.find_spec("playwright") is None:
@@ -78,7 +78,8 @@ def missing() -> str | None:
 
 @contextmanager
 def browser() -> Generator[Browser]:
-    """A browser without a window. While it is open, this thread has an event loop: run no other in it."""
+    """Run a browser without a window. While it is open, this thread has an event loop, so no other one may run in
+    it."""
     lacking = missing()
     if lacking is not None:
         pytest.skip(lacking)
@@ -96,7 +97,7 @@ def browser() -> Generator[Browser]:
 
 @contextmanager
 def page(opened: Browser, view: View) -> Generator[Page]:
-    """A page of its own, with no cookies of another."""
+    """Open a page that shares no cookies with another."""
     context = opened.new_context(viewport={"width": view.width, "height": view.height}, color_scheme=view.scheme)
     try:
         yield context.new_page()
@@ -105,6 +106,6 @@ def page(opened: Browser, view: View) -> Generator[Page]:
 
 
 def sticking_out(shown: Page) -> list[str]:
-    """The elements for which a reader would have to scroll sideways."""
+    """Return the elements for which a reader would have to scroll sideways."""
     found: list[str] = shown.evaluate(STICKS_OUT)
     return found

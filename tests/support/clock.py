@@ -1,8 +1,8 @@
 """Virtual time on both event loops: minutes of back-off run in milliseconds and end at exact moments.
 
-Sleeps and scopes put timers here. Whenever a timer is waited for, one free-standing task (the pump) waits until every
-other task is blocked, moves the time to the earliest timer and fires it. So any number of tasks live in one consistent
-time, and nothing but a timer makes it pass.
+Sleeps and scopes set timers here. While there are timers, a separate task, the pump, waits until every other task is
+blocked, moves the time to the earliest timer and fires it. So any number of tasks share one consistent time, and only a
+timer makes it pass.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ Uniform = Callable[[float, float], float]
 
 
 def lowest(low: float, high: float) -> float:
-    """Draws the lower bound."""
+    """Draw the lower bound."""
     del high
     return low
 
 
 def highest(low: float, high: float) -> float:
-    """Draws the upper bound."""
+    """Draw the upper bound."""
     del low
     return high
 
@@ -64,7 +64,7 @@ class FakeClock:
 
     @property
     def passed(self) -> float:
-        """Seconds since this clock was made."""
+        """Return the seconds since this clock was made."""
         return self.now - START
 
     def monotonic(self) -> float:
@@ -81,7 +81,7 @@ class FakeClock:
         await self.wait(seconds)
 
     async def wait(self, seconds: float) -> None:
-        """Like ``sleep``, but not recorded: for code that plays the service."""
+        """Sleep without recording it, for code that plays the service."""
         if seconds <= 0:
             await anyio.lowlevel.checkpoint()
             return
@@ -150,14 +150,14 @@ class FakeClock:
 
 
 async def _all_blocked() -> None:
-    """Return once no other task can run."""
+    """Return when no other task can run."""
     if sniffio.current_async_library() == "trio":
         import trio.testing
 
         await trio.testing.wait_all_tasks_blocked()
         return
-    # asyncio can't answer this; the loop's private queue holds what is ready to run. Pumps of other clocks are in it
-    # too, and don't count.
+    # asyncio can't tell this, but the loop's private queue holds everything that is ready to run. Pumps of other clocks
+    # are in it too, and don't count.
     loop: Any = asyncio.get_running_loop()
     _polling.append(loop)
     try:

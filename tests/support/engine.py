@@ -1,7 +1,7 @@
 """An engine that plays a service by script and records every request.
 
-A script is a list of steps, taken in the order of the sends, or a function from request to step. A step takes its time
-by the clock and, like an honest engine, no more than the request's read timeout and total allow.
+A script is a list of steps in the order of the sends, or a function from request to step. A step takes its time by the
+clock and, as in a real engine, at most the request's read timeout and total.
 """
 
 from __future__ import annotations
@@ -42,14 +42,15 @@ class Step:
 def answer(
     status: int = 200, data: Any = None, *, body: bytes | None = None, takes: float = 0.0, **headers: str
 ) -> Step:
-    """An answer with JSON data, or with a body as it is; ``retry_after="1"`` becomes the header ``retry-after``."""
+    """Return a step that answers with JSON data or with a raw body; ``retry_after="1"`` becomes the header
+    ``retry-after``."""
     if body is None:
         body = b"" if data is None else json.dumps(data).encode()
     return Step(status, body, {name.replace("_", "-"): value for name, value in headers.items()}, takes=takes)
 
 
 def lost(phase: Phase = "read", *, takes: float = 0.0) -> Step:
-    """No answer, ending in this phase; the phase decides whether anything was sent."""
+    """Return a step without an answer that ends in this phase. The phase decides whether anything was sent."""
     return Step(phase=phase, takes=takes)
 
 
@@ -60,7 +61,7 @@ Script = Iterable[Step] | Callable[[WireRequest], Step]
 
 
 class ScriptedEngine:
-    """Plays a script; ``requests`` and ``times`` are what was sent and when."""
+    """An engine that plays a script; ``requests`` and ``times`` are what was sent and when."""
 
     name = "scripted"
 

@@ -1,4 +1,4 @@
-"""Faults of a request on its way, and plans that choose the request."""
+"""Faults of a request on its way, and plans that choose which request gets one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Passing:
-    """A request as a plan gets it."""
+    """The request that a plan decides about."""
 
     number: int
     """Counts from 1, over all connections."""
@@ -35,7 +35,7 @@ class Fault(enum.Enum):
     HOLD = "hold"
     """Held until the test releases the proxy, and then passed on."""
 
-    # The service acts, and its answer does not arrive.
+    # With these the service acts, and its answer does not arrive.
     DROP = "drop"
     DROP_RESET = "drop and reset"
     CUT = "cut"
@@ -49,7 +49,7 @@ class Fault(enum.Enum):
     HANG = "hang"
     """No more bytes, until the client closes."""
 
-    # The service never gets it.
+    # With these the service never gets the request.
     RESET = "reset"
     SILENCE = "silence"
     """No bytes, until the client closes."""
@@ -60,7 +60,7 @@ class Fault(enum.Enum):
 
     @property
     def reaches(self) -> bool:
-        """Whether the service gets the request."""
+        """Return whether the service gets the request."""
         return self not in _UNSEEN
 
 
@@ -76,7 +76,7 @@ Plan = Callable[[Passing], Fault]
 
 
 def passes(_request: Passing) -> Fault:
-    """No faults."""
+    """Choose no fault for any request."""
     return Fault.PASS
 
 
@@ -105,7 +105,7 @@ class Seeded:
 
 
 class Scripted:
-    """The faults given, one a request, and none after them."""
+    """Plays the given faults, one for each request, and none after them."""
 
     def __init__(self, *faults: Fault) -> None:
         self._faults = deque(faults)

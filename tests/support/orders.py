@@ -1,4 +1,4 @@
-"""Shared by tests of orders: bodies, clients of a running sandbox, orders on it, and the requests that it got."""
+"""Helpers for tests of orders: bodies, clients of a running sandbox, orders on it, and the requests that it got."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ AT_ONCE = CallOptions(base_delay=0.0, throttled_base_delay=0.0, settling_pause=0
 
 
 def client_of(sandbox: Sandbox, **changes: Any) -> NorceOrderClient:
-    """A client on a running sandbox."""
+    """Make a client of a running sandbox."""
     given: dict[str, Any] = {"base_url": sandbox.base_url, "token": sandbox.token, "merchant": "acme", "channel": "se"}
     return NorceOrderClient(**{**given, **changes})
 
 
 def order_body(status: str = "checkout", **members: Any) -> dict[str, Any]:
-    """An order as in the service's answer."""
+    """Build an order as in the service's answer."""
     return {"id": "oAbCdEfG", "state": {"currentStatus": status}, **members}
 
 
 def unique(word: str) -> str:
-    """A reference that no other test uses on the same sandbox."""
+    """Return a reference that no other test uses on the same sandbox."""
     return f"{word}-{uuid.uuid4().hex}"
 
 
 async def an_order(norce: NorceOrderClient, *, paid: bool = False, **members: Any) -> Order:
-    """An order worth 125, read; with ``paid`` also paid."""
+    """Create an order worth 125, pay it if ``paid``, and read it."""
     order = await norce.orders.create(CONTEXT | {"cart": CART, **members})
     if paid:
         await order.payments.create({"reference": "paid", "amount": 125.0})
@@ -48,5 +48,5 @@ async def an_order(norce: NorceOrderClient, *, paid: bool = False, **members: An
 
 
 def asked(sandbox: Sandbox) -> list[str]:
-    """The operations requested since the log was emptied, in order."""
+    """Return the operations requested since the log was emptied, in order."""
     return [str(request.operation) for request in sandbox.requests]

@@ -9,11 +9,12 @@ _STEP: Final = 1.05
 
 
 class Patience:
-    """Draws it at random between nothing and a longest time, which goes up with each caller that left and down with
-    each that was answered. So about half of them leave, at every moment of a call, on any machine.
+    """Draws the wait at random between nothing and a longest time, which grows with each caller that left and shrinks
+    with each that was answered. So about half of the callers leave, at every moment of a call, on any machine.
 
     Args:
-        seed: of the random numbers.
+
+      seed: the seed of the random numbers.
     """
 
     def __init__(self, seed: int) -> None:
@@ -21,7 +22,7 @@ class Patience:
         self._longest = 0.01
 
     def draw(self) -> float:
-        """Seconds."""
+        """Draw a number of seconds."""
         return self._random.uniform(0.0, self._longest)
 
     def left(self) -> None:

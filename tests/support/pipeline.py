@@ -36,12 +36,12 @@ class Stand:
 
     @property
     def session(self) -> Session:
-        """The session that parts of an order call."""
+        """Return the session that the parts of an order call."""
         return session_of(self.client)
 
     @property
     def sent(self) -> list[str]:
-        """Method and path of every request, without the common prefix."""
+        """Return method and path of every request, without the common prefix."""
         return [f"{request.method} {short(request)}" for request in self.engine.requests]
 
     async def call(
@@ -68,7 +68,7 @@ def stand(
     engine: ScriptedEngine | None = None,
     **arguments: Any,
 ) -> Stand:
-    """A client for merchant "acme" and channel "se" over a script."""
+    """Make a client for merchant "acme" and channel "se" over a script."""
     clock = FakeClock(uniform, seed)
     engine = ScriptedEngine(script, clock) if engine is None else engine
     settings: dict[str, Any] = {"base_url": BASE_URL, "merchant": "acme", "channel": "se", **arguments}
@@ -76,20 +76,20 @@ def stand(
 
 
 def answered_id(operation: Operation) -> str:
-    """The id in a good answer to :meth:`Stand.call`: of the addressed thing, or of the created one."""
+    """Return the id in a good answer to :meth:`Stand.call`, of the addressed thing or of the created one."""
     if not operation.answers:
         return "x1"
     return ORDER_ID if operation.answers == "order_id" else f"{operation.answers}-1"
 
 
 def short(request: WireRequest) -> str:
-    """A request's address below the collection of orders."""
+    """Return a request's address below the collection of orders."""
     return request.url.removeprefix(f"{BASE_URL}/api/v0/checkout")
 
 
 @functools.cache
 def description() -> dict[str, dict[str, Any]]:
-    """The generated client's description: per operation id its method, path, tags, query names and body schema."""
+    """Return the generated client's description: per operation id its method, path, tags, statuses and body schema."""
     text = resources.files("norce_order_api").joinpath("openapi.json").read_text("utf-8")
     found: dict[str, dict[str, Any]] = {}
     for path, methods in json.loads(text)["paths"].items():
@@ -107,13 +107,13 @@ def description() -> dict[str, dict[str, Any]]:
 
 
 def path_names(operation: Operation) -> list[str]:
-    """The ids in an operation's address."""
+    """Return the names of the ids in an operation's address."""
     parts = description()[operation.id]["path"].split("/")
     return [part[1:-1] for part in parts if part.startswith("{")]
 
 
 def sample_body(operation: Operation) -> Any:
-    """A small valid body of an operation; None for one without a body."""
+    """Return a small valid body of an operation, or None for one without a body."""
     schema = description()[operation.id]["schema"]
     if schema is None:
         return None

@@ -1,4 +1,4 @@
-"""Requests of a test over plain HTTP, without any client of ours."""
+"""Requests of a test over plain HTTP, without our client."""
 
 from __future__ import annotations
 

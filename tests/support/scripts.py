@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 
 @cache
 def loaded(path: str) -> Any:
-    """The program at this path from the root, loaded once."""
+    """Load the program at this path from the root, once."""
     spec = importlib.util.spec_from_file_location(Path(path).stem, ROOT / path)
     assert spec
     assert spec.loader

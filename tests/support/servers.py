@@ -1,4 +1,4 @@
-"""Servers on loopback, and ports for those of other programs."""
+"""Servers on loopback, and ports for servers of other programs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from threading import Thread
 
 @contextmanager
 def serving(handler: type[BaseHTTPRequestHandler]) -> Generator[str]:
-    """The address of an HTTP server that answers as its handler says, in a thread."""
+    """Run an HTTP server with this handler in a thread, and yield its address."""
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -24,7 +24,7 @@ def serving(handler: type[BaseHTTPRequestHandler]) -> Generator[str]:
 
 @contextmanager
 def closed_port() -> Generator[str]:
-    """An address where nothing listens, and that no other process can take meanwhile."""
+    """Yield an address where nothing listens, and that no other process can take meanwhile."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{sock.getsockname()[1]}"

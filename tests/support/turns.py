@@ -1,12 +1,12 @@
 """Which combinations of a test's parameters an ordinary run has; a soak has every one.
 
-``@pytest.mark.in_turn("anyio_backend")`` says that what is tested does not depend on how this parameter meets the
-others. Every combination of the others then runs with one of its values, and the values take turns, so that each of
-them runs too. Which ones is counted out in the order of collection: nothing is picked by hand.
+``@pytest.mark.in_turn("anyio_backend")`` says that the tested behaviour does not depend on how this parameter is
+combined with the others. Every combination of the others then runs with one of its values, and the values take turns,
+so that each of them runs too. The order of collection decides which ones, and nothing is chosen by hand.
 
-With ``over="module"`` the tests of a module that are marked so take turns among themselves.
+With ``over="module"`` the marked tests of a module take turns among themselves.
 
-So do the loops, without a mark, in the folders of :data:`LOOPS_IN_TURN`.
+The loops do so without a mark in the folders of :data:`LOOPS_IN_TURN`.
 """
 
 from __future__ import annotations
@@ -31,30 +31,30 @@ _selected: list[str] = []
 
 
 def begin(config: pytest.Config) -> None:
-    """Before collection: the tests that this run is about."""
+    """Note, before collection, which tests this run selects."""
     _selected[:] = [str(config.getoption("markexpr"))]
 
 
 def for_soak(parameters: Iterable[V]) -> list[V | Any]:
-    """These, marked for a soak; none in a run that would make thousands of tests only to leave them out."""
+    """Mark these for a soak. Return none in a run that would make thousands of tests only to leave them out."""
     if any("not soak" in expression for expression in _selected):
         return []
     return [pytest.param(one, marks=pytest.mark.soak) for one in parameters]
 
 
 def examples(number: int, *, soak: int) -> int:
-    """How many examples or items a test tries: so many in an ordinary run, and more under a soak."""
+    """Return how many examples or items a test tries: ``number`` in an ordinary run, and ``soak`` in a soak."""
     return number if any("not soak" in expression for expression in _selected) else soak
 
 
 def chosen(pairs: Iterable[tuple[K, V]]) -> set[tuple[K, V]]:
-    """The combinations of an ordinary run: each value, and each combination of the others, at least once."""
+    """Return the combinations of an ordinary run: each value, and each combination of the others, at least once."""
     given = list(pairs)
     others, values = list(dict.fromkeys(key for key, _ in given)), list(dict.fromkeys(value for _, value in given))
     wanted = {(key, values[number % len(values)]) for number, key in enumerate(others)}
     wanted |= {(others[number % len(others)], value) for number, value in enumerate(values)}
     there = set(given)
-    # A missing one, such as a value with a mark of its own, is replaced by the next value.
+    # A missing combination, such as one with a mark of its own, is replaced by the next value.
     missing = {key for key, _ in wanted - there}
     return (wanted & there) | {next(pair for pair in given if pair[0] == key) for key in missing}
 
@@ -76,7 +76,7 @@ def mark_for_soak(items: Sequence[pytest.Item]) -> None:
         name = function.originalname
         unknown = set(mark.args) - spec.params.keys()
         assert not unknown, f"{item.nodeid} has no parameter {', '.join(unknown)}"
-        # By identity: values need not be hashable, and every combination has the same objects.
+        # Values are compared by identity, because they need not be hashable and every combination has the same objects.
         others = tuple(id(given) for parameter, given in spec.params.items() if parameter not in mark.args)
         value = tuple(id(spec.params[parameter]) for parameter in mark.args)
         by_module = mark.kwargs.get("over") == "module"

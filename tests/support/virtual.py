@@ -17,7 +17,7 @@ from typing import Any
 
 
 class _Jumping(selectors.DefaultSelector):
-    """Adds the time of a wait to the clock, and does not wait."""
+    """Adds the time of a wait to the clock instead of waiting."""
 
     passed = 0.0
 
@@ -41,7 +41,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 def in_virtual_time(loop: str) -> tuple[str, Mapping[str, Any]]:
-    """A backend for anyio's plugin."""
+    """Return a backend for anyio's plugin."""
     if loop == "asyncio":
         return "asyncio", {"loop_factory": VirtualLoop}
     from trio.testing import MockClock

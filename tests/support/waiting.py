@@ -1,7 +1,7 @@
 """Waiting for another thread, the event loop or the operating system.
 
-How long that takes says something about the machine, so there is no bound here: a test in which it never comes about is
-ended by the bound that every test has, which says where it stood.
+How long this takes depends on the machine, so there is no limit here. If it never happens, the timeout that every test
+has ends the test and shows where it stood.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ _LOOK_EVERY = 0.005
 
 
 async def until(true: Callable[[], object]) -> None:
-    """Wait for it, and let the event loop run meanwhile."""
+    """Wait until it is true, and let the event loop run meanwhile."""
     while not true():  # noqa: ASYNC110 - there is no event of it on this loop
         await anyio.sleep(_LOOK_EVERY)
 
 
 def wait_until(true: Callable[[], object]) -> None:
-    """Wait for it in a test without an event loop."""
+    """Wait until it is true, in a test without an event loop."""
     while not true():
         time.sleep(_LOOK_EVERY)
 
 
 class Ticks:
-    """Time as the running loop lives it: counts the hundredths of a second that it wakes up for.
+    """Time as the running loop experiences it: counts the hundredths of a second in which the loop wakes up.
 
-    On a quiet machine a second has a hundred. Where the loop hardly gets its turn it has few, so a bound in ticks asks
+    On a quiet machine a second has a hundred ticks. If the loop hardly runs, it has few, so a limit in ticks shows
     whether something waited, and not whether the machine was slow.
     """
 

@@ -1,11 +1,11 @@
 """Starts Python programs as processes of their own that have imported their libraries already.
 
-Most of what a short program costs is its imports. Here a process imports them once, and each program is forked from it:
-it has its own process, streams, signals, environment and exit status, and ends as any interpreter does. What it does
-not have is the start of an interpreter, so that what is about imports, about options of Python or about packages that
-are missing is to be started with :mod:`subprocess`.
+A short program spends most of its time on imports. Here a process imports them once, and each program is forked from
+it. A program has its own process, streams, signals, environment and exit status, and ends as any interpreter does. It
+has no start of an interpreter, so programs about imports, about options of Python or about missing packages must be
+started with :mod:`subprocess`.
 
-Run as a program, with the number of a socket and the modules to import, this is that process. It needs only the
+Run as a program, with the number of a socket and the modules to import, this module is that process. It needs only the
 standard library.
 """
 
@@ -37,7 +37,7 @@ PIPE, DEVNULL, STDOUT = subprocess.PIPE, subprocess.DEVNULL, subprocess.STDOUT
 
 
 class Program:
-    """A running program, with the part of :class:`subprocess.Popen` that tests use, with text in UTF-8."""
+    """A running program, with the parts of :class:`subprocess.Popen` that tests use and text in UTF-8."""
 
     def __init__(self, pid: int, told: socket.socket, ends: Sequence[int | None]) -> None:
         self.pid = pid
@@ -56,11 +56,11 @@ class Program:
         self._close()
 
     def poll(self) -> int | None:
-        """The exit status, or None while it runs."""
+        """Return the exit status, or None while the program runs."""
         return self.returncode if self._ended_within(0) else None
 
     def wait(self, timeout: float | None = None) -> int:
-        """The exit status when it has ended; minus the signal that has ended it."""
+        """Wait for the end, and return the exit status, which is minus the signal if a signal ended the program."""
         if not self._ended_within(timeout):
             assert timeout is not None
             raise subprocess.TimeoutExpired(str(self.pid), timeout)
@@ -68,7 +68,7 @@ class Program:
         return self.returncode
 
     def communicate(self, given: str = "", timeout: float | None = None) -> tuple[str, str]:
-        """Give it this input; returns the rest of its output, in both of its streams, and waits for its end."""
+        """Send this input, wait for the end, and return the rest of both output streams."""
         said = ["", ""]
 
         def read(number: int, stream: IO[str] | None) -> None:
@@ -93,7 +93,7 @@ class Program:
         return said[0], said[1]
 
     def send_signal(self, number: int) -> None:
-        """Unless it has ended."""
+        """Send a signal unless the program has ended."""
         if self.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
@@ -113,13 +113,13 @@ class Program:
     def _close(self) -> None:
         for stream in (self.stdin, self.stdout, self.stderr):
             if stream is not None:
-                # Output for a reader that is gone is dropped.
+                # If the reader is gone, its output is dropped.
                 with contextlib.suppress(BrokenPipeError):
                     stream.close()
 
 
 class Warm:
-    """The source of programs with the same imports. It starts with the first of them and ends with this process."""
+    """Starts programs with the same imports. Its process starts with the first of them and ends with this process."""
 
     def __init__(
         self, *modules: str, python: str = sys.executable, environment: Mapping[str, str] | None = None
@@ -141,7 +141,7 @@ class Warm:
         cwd: str | os.PathLike[str] | None = None,
         terminal: bool = False,
     ) -> Program:
-        """As ``python -c CODE ARGUMENTS``; with ``terminal`` its input is its controlling terminal."""
+        """Start ``python -c CODE ARGUMENTS``. With ``terminal`` its input is its controlling terminal."""
         ours: list[int | None] = []
         theirs: list[int] = []
         for number, given in enumerate((stdin, stdout, stderr)):
@@ -177,7 +177,7 @@ class Warm:
     def run(
         self, code: str, *arguments: str, given: str = "", timeout: float | None = None, **options: Any
     ) -> tuple[int, str, str]:
-        """Exit status, output and errors of a program that ends; ``given`` is its input."""
+        """Run a program to its end, with ``given`` as its input, and return its exit status, output and errors."""
         program = self.start(code, *arguments, stdin=PIPE if given else DEVNULL, **options)
         out, err = program.communicate(given, timeout)
         return program.wait(), out, err
@@ -211,7 +211,7 @@ OURS = Warm(
 
 
 def module(name: str, warnings: str = "ignore") -> str:
-    """The code for ``python -W WARNINGS -m NAME``."""
+    """Return the code for ``python -W WARNINGS -m NAME``."""
     return (
         f"import runpy, sys, warnings; warnings.resetwarnings(); warnings.simplefilter({warnings!r}); "
         f"sys.path[0] = {os.fspath(Path(__file__).parents[2])!r}; "
@@ -220,7 +220,7 @@ def module(name: str, warnings: str = "ignore") -> str:
 
 
 def script(path: Path, warnings: str = "ignore") -> str:
-    """The code for ``python -W WARNINGS PATH``."""
+    """Return the code for ``python -W WARNINGS PATH``."""
     return (
         f"import runpy, sys, warnings; warnings.resetwarnings(); warnings.simplefilter({warnings!r}); "
         f"sys.path[0] = {os.fspath(path.parent)!r}; "
@@ -234,7 +234,7 @@ def _send(control: socket.socket, message: bytes, numbers: list[int]) -> None:
 
 
 def _received(control: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
-    """A request, and the open files that came with it; None if there will be no more."""
+    """Return a request and the open files that came with it, or None if there will be no more."""
     begin, numbers, _, _ = socket.recv_fds(control, _LENGTH.size, 4)
     if not begin:
         return None
@@ -243,7 +243,7 @@ def _received(control: socket.socket) -> tuple[dict[str, Any], list[int]] | None
 
 
 def _serve(control: socket.socket) -> dict[str, Any] | None:
-    """In each forked process the code to run; None in this one, at its end."""
+    """Return the code to run in each forked process, and None in this process at its end."""
     running: dict[int, socket.socket] = {}
     woken, wakes = os.pipe()
     os.set_blocking(wakes, False)
@@ -279,20 +279,20 @@ def _serve(control: socket.socket) -> dict[str, Any] | None:
 
 
 def _nothing(*_: object) -> None:
-    """A handler that does nothing, so that the signal wakes the process."""
+    """Do nothing, so that the signal only wakes the process."""
 
 
 def _tell_of_ends(running: dict[int, socket.socket]) -> None:
     for pid in [*running]:
         ended, status = os.waitpid(pid, os.WNOHANG)
         if ended:
-            # The process that asked may be gone.
+            # The process that requested the program may be gone.
             with running.pop(pid) as tells, contextlib.suppress(OSError):
                 tells.sendall(_STATUS.pack(os.waitstatus_to_exitcode(status)))
 
 
 def _become(wanted: dict[str, Any], streams: list[int]) -> None:
-    """The program's own environment, folder, streams and arguments."""
+    """Set the program's own environment, folder, streams and arguments."""
     os.environ.clear()
     os.environ.update(wanted["env"])
     os.chdir(wanted["cwd"])
@@ -310,7 +310,7 @@ def _become(wanted: dict[str, Any], streams: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    # Its own signals are not those of its program.
+    # The process's own signals are not those of its program.
     (_number, *_modules) = sys.argv[1:]
     for _name in _modules:
         importlib.import_module(_name)

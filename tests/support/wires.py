@@ -41,12 +41,12 @@ WIRES = [
 
 
 def loop_of(request: pytest.FixtureRequest) -> str:
-    """The loop of the wire in a fixture's parameter."""
+    """Return the loop of the wire in a fixture's parameter."""
     return str(request.param).partition("-")[0]
 
 
 def engine_of(request: pytest.FixtureRequest) -> EngineName:
-    """The engine of the wire; ``"auto"`` in a test without one."""
+    """Return the engine of the wire; ``"auto"`` in a test without one."""
     called = getattr(request.node, "callspec", None)
     wire = str(called.params.get("anyio_backend", "")) if called else ""
     return cast("EngineName", wire.partition("-")[2] or "auto")

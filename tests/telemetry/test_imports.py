@@ -7,7 +7,7 @@ import sys
 
 
 def run(program: str) -> str:
-    """The output of this program in a fresh interpreter."""
+    """Return the output of this program in a fresh interpreter."""
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()

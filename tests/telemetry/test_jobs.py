@@ -25,7 +25,7 @@ CART: Any = {"items": [{"sku": "T001", "quantity": 1, "total": {"includingVat": 
 
 
 class Measured:
-    """Telemetry that ends in memory."""
+    """Telemetry that is kept in memory."""
 
     def __init__(self) -> None:
         self.reader = InMemoryMetricReader()
@@ -34,14 +34,14 @@ class Measured:
 
     @property
     def now(self) -> dict[str, Metric]:
-        """The metrics of jobs, by name."""
+        """Return the metrics of jobs, by name."""
         data: Any = self.reader.get_metrics_data()
         resources: list[Any] = [] if data is None else data.resource_metrics
         found: list[Metric] = [metric for one in resources for scope in one.scope_metrics for metric in scope.metrics]
         return {metric.name: metric for metric in found if metric.name.startswith("norce.job.")}
 
     def values(self, name: str) -> dict[str, Any]:
-        """The values of a metric, by verdict."""
+        """Return the values of a metric, by verdict."""
         shown: dict[str, Any] = {}
         for point in points(self.now.get(name)):
             attributes = dict(point.attributes)
@@ -51,7 +51,7 @@ class Measured:
 
 
 def points(metric: Metric | None) -> list[Any]:
-    """The kinds of points have no common type with their members."""
+    """Return a metric's points, whose kinds have no common type."""
     data: Any = None if metric is None else metric.data
     return [] if data is None else list(data.data_points)
 
@@ -64,7 +64,7 @@ def measured() -> Iterator[Measured]:
 
 
 async def test_a_job_is_measured_until_it_ends(measured: Measured) -> None:
-    """Orders by verdict; the number in flight while it runs, and zero afterwards."""
+    """The metrics show orders by verdict, and the number in flight only while the job runs."""
     with Sandbox(seed=5) as sandbox:
         async with NorceOrderClient(
             base_url=sandbox.base_url, token=sandbox.token, merchant="acme", channel="se", telemetry=measured.telemetry
@@ -85,7 +85,7 @@ async def test_a_job_is_measured_until_it_ends(measured: Measured) -> None:
 
 
 class HeldBackJob:
-    """A job that the service holds back for half a second after each outcome."""
+    """A job that the service throttles for half a second after each outcome."""
 
     def __init__(self) -> None:
         self.limiter = SimpleNamespace(in_flight=2, limit=5)
@@ -99,7 +99,7 @@ class HeldBackJob:
 
 
 async def test_time_held_back_is_counted_once_and_to_the_end(measured: Measured) -> None:
-    """Also after the last outcome; the gauges are right while no outcome comes."""
+    """The time after the last outcome counts too, and the gauges are right while no outcome comes."""
     job = HeldBackJob()
     watched = measured.telemetry.watch_job(job, job.outcomes(), "close")
     assert measured.values("norce.job.in_flight") == {"": 2}
@@ -112,7 +112,7 @@ async def test_time_held_back_is_counted_once_and_to_the_end(measured: Measured)
 
 
 def in_prometheus(metric: Metric) -> set[str]:
-    """The series of a metric in Prometheus, as the collector names them."""
+    """Return the series of a metric in Prometheus, as the collector names them."""
     unit = "_seconds" if metric.unit == "s" else ""
     base = metric.name.replace(".", "_") + unit
     match type(metric.data).__name__:
@@ -125,7 +125,7 @@ def in_prometheus(metric: Metric) -> set[str]:
 
 
 async def test_the_dashboard_shows_existing_metrics(measured: Measured) -> None:
-    """Each series that it names is made by the code, each metric of a job is on it, and the labels exist."""
+    """The code makes each series on the dashboard, each metric of a job is on it, and the labels exist."""
     metrics: dict[str, Metric] = {}
     job = HeldBackJob()
     async for _ in measured.telemetry.watch_job(job, job.outcomes(), "close"):

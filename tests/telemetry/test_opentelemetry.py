@@ -1,4 +1,4 @@
-"""Spans and metrics by OpenTelemetry's conventions for HTTP clients, seen through the SDK's own exporters."""
+"""Spans and metrics follow OpenTelemetry's conventions for HTTP clients, as the SDK's own exporters show."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Watched:
     clock: FakeClock
 
     def stand(self, script: Script, **changes: Any) -> Stand:
-        """A client under this telemetry and in its time."""
+        """Make a client with this telemetry and its clock."""
         engine = ScriptedEngine(script, self.clock)
         given: dict[str, Any] = {"base_url": BASE_URL, "merchant": "acme", "channel": "se", "token": "t0ken", **changes}
         return Stand(
@@ -64,12 +64,12 @@ class Watched:
 
     @property
     def spans(self) -> list[ReadableSpan]:
-        """In the order of their ends."""
+        """Return the spans in the order of their ends."""
         return list(self.exporter.get_finished_spans())
 
     @property
     def points(self) -> list[HistogramDataPoint]:
-        """The points of the one metric."""
+        """Return the points of the one metric."""
         data = self.reader.get_metrics_data()
         assert data is not None
         (metric,) = [
@@ -98,7 +98,7 @@ def attributes(span: ReadableSpan) -> dict[str, Any]:
 
 
 async def test_a_call_is_a_span_and_each_attempt_one_inside_it(watched: Watched) -> None:
-    """Names, kinds, parents and every attribute, also of the one that had to be repeated."""
+    """The spans have the right names, kinds, parents and attributes, also that of the attempt that failed."""
     on = watched.stand([answer(503, takes=0.5), answer(200, {"id": "o1"}, takes=0.25)])
     await on.call(GET_ORDER, options=CallOptions(correlation_id="c-1"))
     first, second, call = watched.spans
@@ -136,7 +136,7 @@ async def test_a_call_is_a_span_and_each_attempt_one_inside_it(watched: Watched)
 
 
 async def test_a_trace_around_the_call_is_continued(watched: Watched) -> None:
-    """The user's span holds ours; the request carries the attempt's own id, another one each time."""
+    """The user's span is the parent of ours, and each request carries the id of its own attempt."""
     on = watched.stand([answer(500), FOUND])
     with watched.tracing.get_tracer("shop").start_as_current_span("checkout") as outer:
         await on.call(GET_ORDER)
@@ -165,7 +165,7 @@ async def test_a_refusal_is_an_error_of_the_call_too(watched: Watched) -> None:
 
 @pytest.mark.parametrize("status", [204, 302])
 async def test_a_redirect_is_not_an_error(watched: Watched, status: int) -> None:
-    """By the conventions, even if the call raises."""
+    """By the conventions a redirect is no error, even if the call raises."""
     on = watched.stand([answer(status, {"id": "o1"})])
     with contextlib.suppress(RefusedError) if status == 302 else contextlib.nullcontext():
         await on.call(SET_CART)
@@ -174,7 +174,7 @@ async def test_a_redirect_is_not_an_error(watched: Watched, status: int) -> None
 
 
 async def test_a_lost_answer_and_its_read_back(watched: Watched) -> None:
-    """The read-back is attempts inside the same call, not a call of its own."""
+    """The read is an attempt inside the same call, and not a call of its own."""
     on = watched.stand([lost("read", takes=1.0), answer(200, {"payments": []})])
     with pytest.raises(OutcomeUnknownError):
         await on.call(CREATE_PAYMENT, before=Baseline(ids=frozenset()))
@@ -188,7 +188,7 @@ async def test_a_lost_answer_and_its_read_back(watched: Watched) -> None:
 
 
 async def test_other_middleware_lies_between_call_and_attempt(watched: Watched) -> None:
-    """The call's span contains the user's call middleware; the attempt's span contains the request."""
+    """The user's call middleware runs inside the call's span, and attempt middleware outside the attempt's span."""
     seen: list[bool] = []
     tracer = watched.tracing.get_tracer("shop")
 
@@ -210,7 +210,7 @@ async def test_other_middleware_lies_between_call_and_attempt(watched: Watched) 
 
 @pytest.mark.every_loop
 async def test_a_cancelled_call_ends_its_spans(watched: Watched) -> None:
-    """The call's at once, the attempt's when its send has really ended."""
+    """The call's span ends at once, and the attempt's when its send has ended."""
     on = watched.stand([answer(200, {"id": "o1"}, takes=5.0)])
     with on.clock.move_on_after(1.0):
         await on.call(GET_ORDER)
@@ -226,7 +226,7 @@ async def test_a_cancelled_call_ends_its_spans(watched: Watched) -> None:
 
 
 async def test_no_person_no_token_and_no_query_in_any_span_or_metric(watched: Watched) -> None:
-    """Queries hold names and addresses; bodies do; errors of the user's own may."""
+    """Queries hold names and addresses, and so may bodies and the user's own errors."""
 
     async def fails(call: CallInfo, proceed: CallNext, /) -> Answer:
         await proceed()
@@ -253,7 +253,8 @@ async def test_no_person_no_token_and_no_query_in_any_span_or_metric(watched: Wa
 
 
 async def test_the_histogram_counts_every_attempt(watched: Watched) -> None:
-    """In seconds, in the advised buckets, with the advised attributes and no more, so that series stay few."""
+    """The points are in seconds, in the advised buckets and with only the advised attributes, so that the series stay
+    few."""
     on = watched.stand([answer(503, takes=0.3), lost("connect", takes=0.02), answer(200, {"id": "o1"}, takes=0.06)])
     await on.call(GET_ORDER)
     base = {"http.request.method": "GET", "server.address": HOST, "server.port": 443, "url.scheme": "https"}
@@ -286,7 +287,7 @@ async def test_plain_http_and_a_port(watched: Watched) -> None:
 
 
 async def test_without_a_provider_nothing_happens() -> None:
-    """The API alone records nothing and sends no trace."""
+    """Without a provider no request carries a trace."""
     clock = FakeClock()
     engine = ScriptedEngine([FOUND], clock)
     norce = NorceOrderClient(

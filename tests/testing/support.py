@@ -1,4 +1,4 @@
-"""Runs a user's tests with the plugin as pytest finds it, in a process of their own, warnings as errors."""
+"""Runs a user's tests with the plugin as pytest finds it, in a process of their own, with warnings as errors."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ def run(
     pyproject: str | None = None,
     imports: bool = False,
 ) -> pytest.RunResult:
-    """The outcome. Of other plugins only those named are loaded; settings are strict, with ``ini``, or those given.
+    """Run the tests and return the result. Only the named plugins are loaded besides, and the settings are strict, with
+    ``ini``, or those given.
 
-    With ``imports`` nothing is imported before pytest is: for what is about that.
+    With ``imports`` nothing is imported before pytest is, for tests about imports.
     """
     if pyproject is None:
         pytester.makeini(f"[pytest]\naddopts = --strict-markers --strict-config\nfilterwarnings = error\n{ini}\n")
@@ -32,7 +33,7 @@ def run(
         pytester.makepyprojecttoml(pyproject)
     loaded = [word for name in ("norce_order", *plugins) for word in ("-p", name)]
     given = ["-p", "no:cacheprovider", *loaded, *arguments]
-    # Wide enough that no line of a summary is cut.
+    # The terminal is wide enough that no line of a summary is cut.
     environment = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "COLUMNS": "400"}
     if imports:
         with pytest.MonkeyPatch.context() as patch:

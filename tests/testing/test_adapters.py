@@ -1,4 +1,4 @@
-"""The fixture for adapters: in the process and over a socket, on both loops."""
+"""The fixture for adapters, in the process and over a socket, on both loops."""
 
 from __future__ import annotations
 

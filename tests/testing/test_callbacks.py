@@ -1,4 +1,4 @@
-"""The receiver of callbacks by itself."""
+"""The receiver of callbacks on its own."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def receiver() -> Iterator[CallbackReceiver]:
 
 
 def test_it_answers_in_turn_and_the_last_stays(receiver: CallbackReceiver) -> None:
-    """And 200 without a body at a path without answers."""
+    """A path without answers gets a 200 without a body."""
     address = receiver.answer("/hook", Reply(403), Reply(200, [{"op": "remove", "path": "/reference"}]))
     answers = [httpx.post(address, json={"id": "o1"}, verify=NO_TLS, trust_env=False) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [403, 200, 200]
@@ -47,7 +47,7 @@ def test_it_answers_by_a_function(receiver: CallbackReceiver) -> None:
 
 
 def test_a_function_that_fails_is_reported_at_the_end() -> None:
-    """The caller gets a 500; closing raises the function's exception."""
+    """The caller gets a 500, and closing raises the function's exception."""
     receiver = CallbackReceiver()
     address = receiver.answer("/hook", lambda call: Reply(call.json["status"]))
     assert httpx.post(address, json={}, verify=NO_TLS, trust_env=False).status_code == 500
@@ -57,7 +57,7 @@ def test_a_function_that_fails_is_reported_at_the_end() -> None:
 
 @pytest.mark.parametrize("leaves", [True, False])
 def test_closing_does_not_wait_for_a_delay(leaves: bool) -> None:
-    """Of an hour, whether or not the caller has left."""
+    """Closing does not wait for a delay of an hour, whether or not the caller has left."""
     receiver = CallbackReceiver()
     address = receiver.answer("/hook", Reply(delay=3600))
     parts = urlsplit(address)
@@ -81,7 +81,7 @@ def test_nothing_personal_is_shown(receiver: CallbackReceiver) -> None:
 
 
 def test_impossible_answers_are_refused(receiver: CallbackReceiver) -> None:
-    """A path without its slash, and no answer at all."""
+    """A path without its slash and a call without an answer are refused."""
     with pytest.raises(ValueError, match="begins with a slash"):
         receiver.answer("hook", Reply())
     with pytest.raises(ValueError, match="at least one answer"):

@@ -184,12 +184,12 @@ async def test_loopback():
 
 
 def test_calls_fail_the_test(pytester: pytest.Pytester) -> None:
-    """On both loops, with any client; every text names the host and the remedy."""
+    """A call fails the test on both loops and with any client, and the text names the host and the remedy."""
     pytester.makeconftest(NO_NETWORK)
     pytester.makepyfile(CALLS)
     result = run(pytester, "--tb=short", "-rf", ini=ON)
     there = sum(find_spec(name) is not None for name in ("aiohttp", "requests"))
-    # With two loops, httpx and our client count double.
+    # httpx and our client run on two loops, so they count double.
     result.assert_outcomes(failed=15 + there, skipped=2 - there)
     summary = [line for line in result.outlines if line.startswith("FAILED")]
     assert [line for line in summary if "the test called acme.api-se." not in line] == [
@@ -201,7 +201,7 @@ def test_calls_fail_the_test(pytester: pytest.Pytester) -> None:
 
 
 def test_sockets_that_resolve_a_name_by_themselves() -> None:
-    """Python reports these after the name is resolved, so it must be one that can be resolved here."""
+    """Python reports these calls after the name is resolved, so the test needs a name that can be resolved here."""
     watch = Guard("localhost")
     watch.install()
     try:
@@ -225,7 +225,7 @@ def test_sockets_that_resolve_a_name_by_themselves() -> None:
 
 
 def test_a_forked_child_is_stopped_too(pytester: pytest.Pytester) -> None:
-    """It does not fail the test, but nothing is called."""
+    """The call in the child does not fail the test, but nothing is called."""
     pytester.makeconftest(NO_NETWORK)
     pytester.makepyfile(
         """
@@ -250,11 +250,11 @@ def test_a_forked_child_is_stopped_too(pytester: pytest.Pytester) -> None:
 
 
 def test_allowed_calls_are_not_affected(pytester: pytest.Pytester) -> None:
-    """By the marker, by the fixture, by pattern; and hosts of others."""
+    """Calls are allowed by the marker, the fixture or a pattern, and so are calls to other hosts."""
     pytester.makeconftest(NO_NETWORK)
     pytester.makepyfile(ALLOWED)
     result = run(pytester)
-    # The refused call of the third is lost, so that test fails at its end.
+    # The third test hides its refused call, so it fails at its end.
     result.assert_outcomes(passed=7, failed=1)
     result.stdout.fnmatch_lines(["FAILED *::test_some_of_them*the test called acme.api-se.norce.tech*"])
 
@@ -272,7 +272,7 @@ def test_allowed_calls_are_not_affected(pytester: pytest.Pytester) -> None:
 # The tests to run are chosen after all modules were collected.
 @pytest.mark.in_turn("arguments")
 def test_it_is_on_if_the_plugin_is_used(pytester: pytest.Pytester, used: str, arguments: tuple[str, ...]) -> None:
-    """One test is enough, in any file, and whether or not it is run this time."""
+    """One test that uses the plugin is enough, in any file, and whether or not it is run this time."""
     pytester.makeconftest(NO_NETWORK)
     pytester.makepyfile(test_a="import socket\n\ndef test_call(): socket.getaddrinfo('acme.norce.tech', 443)\n")
     pytester.makepyfile(test_b=f"import pytest\n\n{used}\n")
@@ -317,14 +317,14 @@ BEFORE = looked_up()
 
 @pytest.mark.parametrize("ini", ["", "norce_guard = false"], ids=["as it comes", "switched off"])
 def test_it_does_nothing_if_the_plugin_is_not_used(pytester: pytest.Pytester, ini: str) -> None:
-    """Installed beside a project that does not use it."""
+    """The plugin may be installed beside a project that does not use it."""
     pytester.makeconftest(NO_NETWORK + LOOKED_UP)
     pytester.makepyfile(LEFT_ALONE + ("\ndef test_use(norce_client): pass\n" if ini else ""))
     run(pytester, ini=ini).assert_outcomes(passed=2 if ini else 1)
 
 
 def test_nothing_is_left_behind(pytester: pytest.Pytester) -> None:
-    """After the run everything is as it was."""
+    """After the run the replaced functions are the original ones again."""
     pytester.makeconftest(
         NO_NETWORK
         + LOOKED_UP
@@ -387,7 +387,7 @@ def test_it_is_still_there(number):
 # On or off, patches are undone in the order of their scopes.
 @pytest.mark.in_turn("ini")
 def test_patches_of_others_stay(pytester: pytest.Pytester, scope: str, ini: str) -> None:
-    """A project may replace these functions with its own, for any time."""
+    """A project may replace these functions with its own at any time."""
     pytester.makeconftest(LOOKED_UP + "\ndef pytest_unconfigure():\n    print('back:', looked_up() == BEFORE)\n")
     pytester.makepyfile(PATCHES.replace("SCOPE", scope))
     result = run(pytester, ini=ini)

@@ -57,7 +57,7 @@ TRANSPORTS = {"in process": "", "over a socket": "norce_socket = true"}
 
 @pytest.mark.parametrize("ini", TRANSPORTS.values(), ids=TRANSPORTS)
 def test_under_anyio_s_plugin(pytester: pytest.Pytester, ini: str) -> None:
-    """On asyncio and on trio."""
+    """The fixtures work on asyncio and on trio."""
     pytester.makepyfile(STORY.format(mark="pytest.mark.anyio"))
     run(pytester, ini=ini).assert_outcomes(passed=8)
 
@@ -67,21 +67,21 @@ def test_under_anyio_s_plugin(pytester: pytest.Pytester, ini: str) -> None:
 # The way the plugin finds its tests does not affect how a client reaches the service.
 @pytest.mark.in_turn("ini")
 def test_under_pytest_asyncio(pytester: pytest.Pytester, mode: str, ini: str) -> None:
-    """In both of its modes."""
+    """The fixtures work in both modes of the plugin."""
     pytester.makepyfile(STORY.format(mark="pytest.mark.asyncio" if mode == "strict" else "[]"))
     asyncio = f"asyncio_mode = {mode}\nasyncio_default_fixture_loop_scope = function\n"
     run(pytester, plugins=("asyncio",), ini=asyncio + ini).assert_outcomes(passed=4)
 
 
 def test_under_one_loop_for_a_whole_module(pytester: pytest.Pytester) -> None:
-    """The tests share a loop, and each has a client of its own all the same."""
+    """The tests share a loop, and each has its own client all the same."""
     pytester.makepyfile(STORY.format(mark='pytest.mark.asyncio(loop_scope="module")'))
     ini = "asyncio_mode = strict\nasyncio_default_fixture_loop_scope = module\nnorce_socket = true\n"
     run(pytester, plugins=("asyncio",), ini=ini).assert_outcomes(passed=4)
 
 
 def test_a_fixture_of_the_user_s_on_the_loop(pytester: pytest.Pytester) -> None:
-    """Async fixtures may use ours."""
+    """A user's async fixtures may use ours."""
     pytester.makepyfile(
         """
         import pytest
@@ -102,7 +102,7 @@ def test_a_fixture_of_the_user_s_on_the_loop(pytester: pytest.Pytester) -> None:
 
 
 def test_a_call_left_in_flight(pytester: pytest.Pytester) -> None:
-    """A test may end, and its loop with it, while a send waits for its answer."""
+    """A test and its loop may end while a send waits for its answer."""
     pytester.makepyfile(
         """
         import anyio

@@ -1,6 +1,6 @@
-"""The page about testing: its code passes as it is, with the settings on the page, and its table is the printed one.
+"""The page about testing: its code passes unchanged with the settings on the page, and its table is the printed one.
 
-Run as a program, this writes the table of readings that the shop's tests print.
+Run as a program, this module writes the table of readings that the shop's tests print into the page.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SHOP = PAGE.parents[1] / "examples" / "shop"
 
 
 def test_its_code_passes(pytester: pytest.Pytester) -> None:
-    """Every block is a file of tests, or the project's settings; each test on it runs."""
+    """Every block is a file of tests or the project's settings, and every test on the page passes."""
     blocks = re.findall(r"^```(\w*)\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
     assert {language for language, _ in blocks} == {"python", "text", "toml"}
     (settings,) = (code for language, code in blocks if language == "toml")
@@ -53,7 +53,7 @@ app.STATE_DELAY = 0.1
 
 
 def printed(*settings: str) -> str:
-    """The table at the end of the shop's tests under each reading."""
+    """Return the table at the end of the shop's tests under each reading."""
     with tempfile.TemporaryDirectory() as folder:
         shop = shutil.copytree(SHOP, Path(folder, "shop"), ignore=shutil.ignore_patterns("__pycache__", ".*"))
         Path(shop, "conftest.py").write_text("\n".join(settings), "utf-8")
@@ -75,7 +75,6 @@ def printed(*settings: str) -> str:
 
 @pytest.mark.parametrize("settings", [(FAR_BEHIND, SOON), *for_soak([(FAR_BEHIND,)])], ids=len)
 def test_its_table_is_the_printed_one(settings: tuple[str, ...]) -> None:
-    """Word for word."""
     (shown,) = re.findall(r"^```text\n(.*?)\n```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
     assert shown == printed(*settings), "run: python -m tests.testing.test_page"
 

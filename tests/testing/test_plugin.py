@@ -1,4 +1,4 @@
-"""The plugin in every run: its imports, its markers, its options, and its settings."""
+"""The plugin in every run: its imports, its markers, its options and its settings."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ pytest_plugins = ["pytester"]
 
 
 def imported(program: str) -> set[str]:
-    """The imports of a program beyond pytest's own."""
+    """Return the imports of a program beyond pytest's own."""
     code = f"import sys, pytest\nbefore = set(sys.modules)\n{program}\nprint(*sorted(set(sys.modules) - before))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     return set(done.stdout.split())
 
 
 def test_it_imports_almost_nothing() -> None:
-    """Itself, the packages around it, and the guard, beside what pytest has loaded."""
+    """The plugin imports only itself, the packages around it and the guard."""
     assert imported("import norce_order_async.testing.plugin") == {
         "norce_order_async",
         "norce_order_async._exports",
@@ -31,7 +31,7 @@ def test_it_imports_almost_nothing() -> None:
 
 
 def test_a_run_without_it(pytester: pytest.Pytester) -> None:
-    """It imports neither client nor sandbox nor an HTTP library."""
+    """A run that does not use the plugin imports neither client nor sandbox nor an HTTP library."""
     pytester.makepyfile(
         """
         import sys
@@ -44,7 +44,7 @@ def test_a_run_without_it(pytester: pytest.Pytester) -> None:
 
 
 def test_the_names_for_annotations_are_loaded_on_demand() -> None:
-    """And there are no others."""
+    """The names can be imported, and there are no others."""
     import norce_order_async.testing as testing
 
     assert dir(testing) == testing.__all__ == ["CallbackCall", "CallbackReceiver", "ConnectAdapter", "Reply"]
@@ -97,13 +97,13 @@ def test_off(norce_sandbox, norce_client):
 def test_over_a_socket_on_request(
     pytester: pytest.Pytester, arguments: tuple[str, ...], ini: str, as_set: bool
 ) -> None:
-    """By option, by ini, and by the marker of a test, which wins."""
+    """A socket is requested by option, by ini or by the marker of a test, which wins."""
     pytester.makepyfile(SERVED.format(as_set=as_set))
     run(pytester, *arguments, ini=ini).assert_outcomes(passed=3)
 
 
 def test_plans(pytester: pytest.Pytester) -> None:
-    """Seeds decide the faults; a mistake in the marker is an error of that test, with the reason."""
+    """A seed decides the faults. A mistake in the marker is an error of that test, with the reason."""
     pytester.makepyfile(
         """
         import pytest
@@ -154,7 +154,7 @@ def test_plans(pytester: pytest.Pytester) -> None:
 
 
 def test_the_settings(pytester: pytest.Pytester) -> None:
-    """Arguments of sandbox and client, by overriding a fixture; the order is made in the client's scope."""
+    """Overriding a fixture sets the arguments of sandbox and client. The order is made in the client's scope."""
     pytester.makepyfile(
         """
         import pytest
@@ -182,7 +182,7 @@ def test_the_settings(pytester: pytest.Pytester) -> None:
 
 
 def test_an_http_client_of_the_user_s(pytester: pytest.Pytester) -> None:
-    """It replaces the connection to the sandbox."""
+    """The user's HTTP client replaces the connection to the sandbox."""
     pytester.makepyfile(
         """
         import httpx
@@ -205,7 +205,7 @@ def test_an_http_client_of_the_user_s(pytester: pytest.Pytester) -> None:
 
 
 def test_an_order_that_is_requested_late(pytester: pytest.Pytester) -> None:
-    """Even on a running loop, it is made without disturbing the loop."""
+    """An order is made without disturbing the loop, even if the loop is running already."""
     pytester.makepyfile(
         """
         import pytest

@@ -1,4 +1,4 @@
-"""Tests under other readings: which run again, the report at the end, and that the normal run is unchanged."""
+"""Tests under other readings: which tests run again, the report at the end, and that the normal run is unchanged."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ LOOPS = "asyncio_default_fixture_loop_scope = function"
 def run(
     pytester: pytest.Pytester, *arguments: str, plugins: tuple[str, ...] = ("asyncio",), ini: str = ""
 ) -> pytest.RunResult:
-    """The outcome, with pytest-asyncio set up if it is there."""
+    """Run tests with pytest-asyncio set up if it is loaded, and return the result."""
     settings = f"{LOOPS}\n{ini}" if "asyncio" in plugins else ini
     return support.run(pytester, *arguments, plugins=plugins, ini=settings)
 
@@ -52,7 +52,7 @@ def written(pytester: pytest.Pytester, code: str) -> None:
 
 
 def table(result: pytest.RunResult) -> list[str]:
-    """The table at the end of the output."""
+    """Return the table at the end of the output."""
     lines = result.outlines
     begin = next(number for number, line in enumerate(lines) if re.fullmatch("=+ readings of the rules =+", line))
     end = next(number for number, line in enumerate(lines[begin + 1 :], begin + 1) if re.fullmatch("=+ .* =+", line))
@@ -60,7 +60,7 @@ def table(result: pytest.RunResult) -> list[str]:
 
 
 def reported(pytester: pytest.Pytester, *arguments: str, plugins: tuple[str, ...] = ("asyncio",)) -> dict[str, Any]:
-    """The report for other programs; the run itself passes."""
+    """Return the report for other programs, after checking that the run passes."""
     result = run(pytester, "--norce-readings-report=found.json", *arguments, plugins=plugins)
     assert result.ret == 0, result.stdout.str()
     found: dict[str, Any] = json.loads(pytester.path.joinpath("found.json").read_text("utf-8"))
@@ -69,7 +69,7 @@ def reported(pytester: pytest.Pytester, *arguments: str, plugins: tuple[str, ...
 
 
 def relied(found: dict[str, Any]) -> dict[str, list[str]]:
-    """Tests by ``rule=reading``, or several of these."""
+    """Return tests by ``rule=reading``, or by several of these."""
     return {
         " ".join(f"{change['rule']}={change['under']}" for change in one["changes"]): [
             test["id"].removeprefix(f"{NAME}::") for test in one["tests"]
@@ -91,7 +91,7 @@ def relied(found: dict[str, Any]) -> dict[str, list[str]]:
 def test_each(
     pytester: pytest.Pytester, plugins: tuple[str, ...], mark: str, arguments: tuple[str, ...], tests: list[str]
 ) -> None:
-    """Under each other reading of the rules that a test has touched, and of no other."""
+    """A test runs under each other reading of the rules that it uses, and of no other rule."""
     written(pytester, UNPAID.format(mark=mark))
     found = reported(pytester, "--norce-readings=each", *arguments, plugins=plugins)
     assert relied(found) == {"entry-demands=not-demanded": tests}
@@ -106,7 +106,7 @@ def test_each(
 
 
 def test_the_table(pytester: pytest.Pytester) -> None:
-    """In words; only the normal run is counted, and its exit code is pytest's."""
+    """The table explains the reliance in words. Only the normal run is counted, and the exit code is pytest's."""
     written(pytester, UNPAID.format(mark="asyncio"))
     result = run(pytester, "--norce-readings=each", "--junitxml=plain.xml", "-v", plugins=("asyncio",))
     result.assert_outcomes(passed=3)
@@ -124,7 +124,7 @@ def test_the_table(pytester: pytest.Pytester) -> None:
 
 
 def test_one_reading(pytester: pytest.Pytester) -> None:
-    """For a whole run, so that the failure in the table can be examined."""
+    """A whole run under one reading shows the failure that the table names."""
     written(pytester, UNPAID.format(mark="asyncio"))
     result = run(pytester, "--norce-readings=entry-demands=not-demanded", plugins=("asyncio",))
     result.assert_outcomes(passed=2, failed=1)
@@ -132,7 +132,7 @@ def test_one_reading(pytester: pytest.Pytester) -> None:
 
 
 def test_harsh(pytester: pytest.Pytester) -> None:
-    """All harsh readings at once, in one more run; those that are accepted are left out."""
+    """All harsh readings are tried at once in one more run, without those that are accepted."""
     written(pytester, UNPAID.format(mark="asyncio"))
     found = reported(pytester, "--norce-readings=harsh")
     ((changes, tests),) = relied(found).items()
@@ -156,7 +156,7 @@ def test_harsh(pytester: pytest.Pytester) -> None:
 @WORKERS
 @pytest.mark.in_turn("workers", over="module")
 def test_strict(pytester: pytest.Pytester, accepted: str, code: int, workers: str) -> None:
-    """A failure that is not accepted fails the run, though all tests pass."""
+    """A failure that is not accepted fails the run, although all tests pass."""
     written(pytester, UNPAID.format(mark="asyncio"))
     result = run(
         pytester,
@@ -285,7 +285,7 @@ def test_kinds_of_tests(pytester: pytest.Pytester, workers: str) -> None:
 
 
 def test_an_observed_rule_is_not_tried(pytester: pytest.Pytester) -> None:
-    """With a calibration's file every run follows it; only the other rules are tried."""
+    """With a calibration's file every run follows it, and only the other rules are tried."""
     written(pytester, UNPAID.format(mark="asyncio"))
     pytester.path.joinpath("calibration.yaml").write_text(
         "entry-demands: {reading: each-step, when: 2026-01-01}\npagination-size: {reading: matches}\n", "utf-8"
@@ -305,7 +305,7 @@ def test_an_observed_rule_is_not_tried(pytester: pytest.Pytester) -> None:
 @WORKERS
 @pytest.mark.in_turn("workers", over="module")
 def test_a_run_that_stops_early(pytester: pytest.Pytester, workers: str) -> None:
-    """It tries nothing more, and reports that."""
+    """A run that stops early tries no more readings, and says so."""
     written(pytester, KINDS)
     result = run(
         pytester, "--norce-readings=each", "-x", "-k", "fails_plainly or chooses", *workers.split(), plugins=("xdist",)
@@ -315,7 +315,7 @@ def test_a_run_that_stops_early(pytester: pytest.Pytester, workers: str) -> None
 
 
 def test_only_the_normal_runs_are_remembered(pytester: pytest.Pytester) -> None:
-    """``--lf`` finds nothing failed, ``--setup-plan`` runs nothing, ``--setup-show`` shows."""
+    """``--setup-show`` shows the runs under other readings, and ``--setup-plan`` runs none."""
     written(pytester, UNPAID.format(mark="asyncio"))
     shown = run(pytester, "--norce-readings=each", "--setup-show", "-k", "relies", plugins=("asyncio",))
     assert shown.stdout.str().count("SETUP    F norce_order ") > 10
@@ -340,14 +340,14 @@ def test_only_the_normal_runs_are_remembered(pytester: pytest.Pytester) -> None:
 def test_mistakes_end_the_run_before_it_begins(
     pytester: pytest.Pytester, arguments: tuple[str, ...], ini: str, why: str
 ) -> None:
-    """With the reason."""
+    """The error has the reason."""
     result = run(pytester, *arguments, ini=ini)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert why in result.stderr.str()
 
 
 def test_in_this_process(pytester: pytest.Pytester) -> None:
-    """As in a program that calls pytest."""
+    """The option works in a program that calls pytest."""
     written(pytester, UNPAID.format(mark="anyio"))
     pytester.makeini(f"[pytest]\nfilterwarnings = error\n{LOOPS}")
     result = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:schemathesis", "--norce-readings=harsh")

@@ -1,4 +1,4 @@
-"""The order's domain in a user's program: checked by mypy and pyright, never run."""
+"""The order's domain in a user's program, which mypy and pyright check and nothing runs."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The public API in a user's program: checked by mypy and pyright, never run.
+"""The public API in a user's program, which mypy and pyright check and nothing runs.
 
-What stands here has to go through both in strict mode as it is; what must not is in ``test_wrong_use.py``.
+Both must accept this file in strict mode. Programs that they must reject are in ``test_wrong_use.py``.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ async def token() -> str:
 
 
 class Vault:
-    """A token provider of a user's own."""
+    """A user's own token provider."""
 
     async def token(self) -> str:
         return "t"
@@ -94,7 +94,7 @@ async def reading(norce: NorceOrderClient) -> float:
 
 
 async def ordering(norce: NorceOrderClient, **members: Unpack[NewOrder]) -> Order:
-    """A function of a user's own that passes the keywords on."""
+    """Pass the keywords on, as a user's own function may."""
     order, _ = await norce.orders.get_or_create(cart_reference="c-1", **members)
     return order if order.loaded else await norce.orders.create(**members, check_total=False)
 

@@ -1,4 +1,4 @@
-"""Both type checkers, in strict mode, report wrong programs at exactly the lines marked."""
+"""In strict mode both type checkers report errors in wrong programs at exactly the marked lines."""
 
 from __future__ import annotations
 
@@ -109,7 +109,6 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_mypy_reports_the_mistakes(program: Path) -> None:
-    """At the lines marked and at no other."""
     command = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", str(program)]
     told = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120, check=False)
     lines = {int(line) for line in re.findall(r"^\S*wrong\.py:(\d+): error", told.stdout, re.MULTILINE)}
@@ -117,7 +116,6 @@ def test_mypy_reports_the_mistakes(program: Path) -> None:
 
 
 def test_pyright_reports_the_mistakes(program: Path) -> None:
-    """At the lines marked and at no other."""
     settings = {
         "typeCheckingMode": "strict",
         "pythonVersion": "3.11",
