@@ -29,8 +29,8 @@ esac
 # Thousands of tests and hundreds of programs would compile the same modules again and again.
 unset PYTHONDONTWRITEBYTECODE
 
-# Most of what is installed is never imported; the first import of the rest compiles it.
-PIP_NO_COMPILE=1 ensure_venv "sandbox,cli,otel,fast,httpx2,spread" dev
+# Most of what is installed is never imported; the first import of the rest compiles it. pip reads 0 as "do not compile".
+PIP_NO_COMPILE=0 ensure_venv "sandbox,cli,otel,fast,httpx2,spread" dev
 cd "$root"
 PATH="$root/.venv/bin:$PATH"
 
@@ -135,6 +135,6 @@ step "layers" lint-imports --no-logo
 step "generated code" scripts/regenerate.sh --check
 without_browser=$(python -c 'from tests.support.browser import missing; print(missing() or "")')
 [ -z "$without_browser" ] || printf '== no tests in a browser: %s\n' "$without_browser"
-# Three workers keep two cores busy, since many tests wait. Each collects all tests, which takes about ten seconds of
+# Three workers keep two cores busy, since many tests wait. Each collects all tests, which takes about four seconds of
 # processor time. Each runs tests that follow each other, so that few of them make what a module makes once.
 step "tests" pytest -n "${TEST_WORKERS:-3}" --dist worksteal -m "$which_tests" "$@"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import functools
 import gc
 import importlib
 import os
 import signal
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -63,8 +67,53 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Prepare the run before anything makes a sandbox or a test."""
     turns.begin(config)
+    _send_less(config)
     if config.getoption("--harsh-readings"):
         follow_harsh_readings()
+
+
+def _send_less(config: pytest.Config) -> None:
+    """A worker sends of a test only what is shown of it, as all five messages cost more than a short test."""
+    if config.getoption("durations") is not None or config.getoption("xmlpath"):
+        return
+    for plugin in config.pluginmanager.get_plugins():
+        if type(plugin).__name__ == "WorkerInteractor":
+            plugin.sendevent = functools.partial(_send_if_shown, plugin.sendevent)
+
+
+def _send_if_shown(send: Callable[..., None], event: str, **given: Any) -> None:
+    if event in {"logstart", "logfinish"}:
+        return
+    if event == "testreport":
+        report = given["data"]
+        if report["when"] != "call" and report["outcome"] == "passed" and not report["sections"]:
+            return
+    send(event, **given)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """Of several workers one compiles the tests, while the others wait; none collects garbage, as all that it makes
+    stays."""
+    gc.disable()
+    try:
+        with _compiling(session.config) if "PYTEST_XDIST_WORKER" in os.environ else contextlib.nullcontext():
+            return (yield)
+    finally:
+        gc.enable()
+
+
+@contextlib.contextmanager
+def _compiling(config: pytest.Config) -> Generator[None]:
+    """For the first worker at once; for each other when the first has left it, or has ended."""
+    # The folder of the run, in which each worker has its own.
+    with (Path(str(config.getoption("basetemp"))).parent / "compiling").open("w") as first:
+        try:
+            fcntl.flock(first, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            fcntl.flock(first, fcntl.LOCK_SH)
+            fcntl.flock(first, fcntl.LOCK_UN)
+        yield
 
 
 @pytest.hookimpl(tryfirst=True)

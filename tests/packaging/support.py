@@ -15,7 +15,8 @@ def ran(*command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     pip leaves the compiling to the first import, which only few of the installed modules ever have.
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "NORCE_"))}
-    environment["PIP_NO_COMPILE"] = "1"
+    # pip's spelling of "do not compile".
+    environment["PIP_NO_COMPILE"] = "0"
     return subprocess.run(
         [*command], capture_output=True, text=True, cwd=cwd, env=environment, timeout=300, check=False
     )
