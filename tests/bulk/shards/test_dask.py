@@ -17,6 +17,7 @@ from anyio import to_thread
 
 from norce_order_async import ConfigurationError, Fixed, JournalError, UnauthorizedError
 from norce_order_async.bulk import actions, plan_again, read_journal, read_results
+from norce_order_async.bulk.shards import driver
 from norce_order_async.sandbox import READY
 from tests.bulk.support import effects
 from tests.cli.inside import inside
@@ -86,10 +87,14 @@ async def test_workers_that_are_killed(place: Place, workers: Executor, count: i
     assert effects(place.sandbox) == dict.fromkeys(ids, 1)
 
 
-async def test_a_scheduler_that_is_killed(place: Place, workers: Executor, tmp_path: Path) -> None:
+@pytest.mark.parametrize("when", ["while shards run", "while a result is fetched"])
+async def test_a_scheduler_that_is_killed(
+    place: Place, workers: Executor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
     """Its driver gets a ``JournalError``. The same program finishes on a second cluster, and each order is done
     once."""
     client_of = untyped("distributed").Client
+    monkeypatch.setattr(driver, "JOURNAL_READ_EVERY", 0.5)
     ids = await orders(place.sandbox, 160)
     env = {"NORCE_TOKEN": place.sandbox.token}
     with (
@@ -102,8 +107,16 @@ async def test_a_scheduler_that_is_killed(place: Place, workers: Executor, tmp_p
                 await until(lambda: effects(place.sandbox).total() >= 40)
                 first.scheduler.kill()
 
+            async def fetch(fetches: Any = client.scheduler.gather, **what: Any) -> Any:
+                first.scheduler.kill()
+                first.scheduler.wait()
+                return await fetches(**what)
+
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(kill)
+                if when == "while shards run":
+                    tasks.start_soon(kill)
+                else:
+                    monkeypatch.setattr(client.scheduler, "gather", fetch)
                 with pytest.raises(JournalError, match="run the same program again"):
                     await place.spread(ids, on=client.get_executor(retries=10), load=ONE)
         assert effects(place.sandbox).total() < 160

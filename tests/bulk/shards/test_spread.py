@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -22,6 +23,7 @@ from norce_order_async.bulk import (
     run_shard,
     spread,
 )
+from norce_order_async.bulk.shards import driver
 from norce_order_async.engines.aiohttp import AiohttpEngine
 from norce_order_async.engines.httpx import HttpxEngine
 from tests.bulk.support import client_of, effects
@@ -175,6 +177,49 @@ async def test_a_worker_whose_executor_lost_it(place: Place) -> None:
     with Broken() as broken, pytest.raises(JournalError, match=again):
         await place.spread(ids, on=broken)
     assert read_journal(place.journal).left == 10
+
+
+class Silent(ThreadPoolExecutor):
+    """An executor that loses its scheduler while it fetches the result of its first task, as Dask's does: that future
+    never ends, and those of the other tasks are cancelled, if it was to lose them."""
+
+    def __init__(self, lost: Callable[[int], bool]) -> None:
+        super().__init__(1)
+        self._lost = lost
+        self.given: list[Future[Any]] = []
+
+    def submit(self, fn: Any, /, *arguments: Any, **named: Any) -> Future[Any]:
+        self.given.append(Future())
+        number, given = len(self.given), self.given[-1]
+        if number > 1 and self._lost(number):
+            given.cancel()
+            given.set_running_or_notify_cancel()
+            return given
+        ran = super().submit(fn, *arguments, **named)
+        if number > 1:
+            ran.add_done_callback(lambda ran: given.set_result(ran.result()))
+        return given
+
+
+async def test_a_shard_whose_end_is_never_reported(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the journal it is finished, so the driver does not wait for it."""
+    monkeypatch.setattr(driver, "JOURNAL_READ_EVERY", 0.1)
+    ids = await orders(place.sandbox, 20)
+    with Silent(lambda _: False) as silent:
+        report = await place.spread(ids, on=silent)
+    assert (report.left, silent.given[0].cancelled()) == (0, True)
+    assert effects(place.sandbox) == dict.fromkeys(ids, 1)
+
+
+async def test_a_shard_that_ends_early_and_is_never_reported(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No process has it, and the executor has lost others: the driver says so."""
+    monkeypatch.setattr(driver, "JOURNAL_READ_EVERY", 0.1)
+    ids = await orders(place.sandbox, 20)
+    monkeypatch.setenv("NORCE_TOKEN", "another")
+    again = r"(\d) of \1 shards ended early \(CancelledError\): run the same program again"
+    with Silent(lambda _: True) as silent, pytest.raises(JournalError, match=again):
+        await place.spread(ids, on=silent)
+    assert read_journal(place.journal).left == 20
 
 
 async def test_a_token_that_is_refused_ends_it(

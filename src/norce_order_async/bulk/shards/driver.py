@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, wait
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -32,9 +32,11 @@ from norce_order_async.checking import check_kind, check_whole
 from norce_order_async.errors import ConfigurationError, NorceError
 from norce_order_async.pipeline.session import Session
 from norce_order_async.pipeline.tasks import SendTasks
+from norce_order_async.runtime.clock import boottime
 
 MOST_SHARDS = 100_000
 _LOOKED_AT_EVERY = 0.5
+JOURNAL_READ_EVERY = 5.0
 _END_WITHIN = 5.0
 _SHOWN = 3
 _AGAIN = "run the same program again"
@@ -125,7 +127,7 @@ async def spread(
     tasks = [ShardTask(recipe, journal, shard.number, chosen, load) for shard in report.shards if not shard.finished]
     if tasks:
         async with _executor(on) as executor:
-            await _through(await to_thread.run_sync(_submit, executor, tasks))
+            await _through(journal, await to_thread.run_sync(_submit, executor, tasks))
     await finish(journal, chosen)
     return await to_thread.run_sync(read_journal, journal)
 
@@ -261,15 +263,16 @@ async def _executor(on: Executor | None) -> AsyncGenerator[Executor]:
 ShardFuture = Future[NorceError | None]
 
 
-def _submit(executor: Executor, tasks: Sequence[ShardTask]) -> list[ShardFuture]:
-    """Submit all shards. Blocking, because an executor may call other machines.
+def _submit(executor: Executor, tasks: Sequence[ShardTask]) -> dict[ShardFuture, int]:
+    """Submit all shards; returns their numbers. Blocking, because an executor may call other machines.
 
     Raises:
         ShardsLostError: the executor does not accept them.
     """
-    futures: list[ShardFuture] = []
+    futures: dict[ShardFuture, int] = {}
     try:
-        futures += map(executor.submit, tasks)
+        for task in tasks:
+            futures[executor.submit(task)] = task.shard
     except Exception as error:
         for future in futures:
             future.cancel()
@@ -277,23 +280,25 @@ def _submit(executor: Executor, tasks: Sequence[ShardTask]) -> list[ShardFuture]
     return futures
 
 
-async def _through(futures: Sequence[ShardFuture]) -> None:
+async def _through(journal: PostgresJournal, futures: Mapping[ShardFuture, int]) -> None:
     """Wait until all shards have ended.
 
     Raises:
         NorceError: an error that ended a shard and would occur again.
         ShardsLostError: a worker or the executor was lost.
     """
+    silent = _Silent(journal, futures)
     try:
         left: set[ShardFuture] = set(futures)
         while left:
             # In a thread and in short steps: the futures end in other threads, and this wait may be cancelled.
             await to_thread.run_sync(partial(wait, left, _LOOKED_AT_EVERY))
             left = {future for future in left if not future.done()}
+            left -= await silent.of(left)
     finally:
         for future in futures:
             future.cancel()
-    failed = [error for future in futures if (error := _failure(future)) is not None]
+    failed = [error for future in futures if future not in silent.finished and (error := _failure(future)) is not None]
     for error in failed:
         if isinstance(error, NorceError) and not isinstance(error, JournalError):
             raise error
@@ -302,10 +307,50 @@ async def _through(futures: Sequence[ShardFuture]) -> None:
         raise ShardsLostError(f"{len(failed)} of {len(futures)} shards ended early ({why}): {_AGAIN}")
 
 
+class _Silent:
+    """Finds futures that will never end. Dask leaves one like that if it loses its scheduler while it fetches the
+    result of a shard that has ended; the futures of the other shards are cancelled then."""
+
+    def __init__(self, journal: PostgresJournal, futures: Mapping[ShardFuture, int]) -> None:
+        self.finished: set[ShardFuture] = set()
+        """Those of shards that are finished."""
+        self._journal = journal
+        self._shards = futures
+        self._read_at = boottime()
+        self._before: set[ShardFuture] = set()
+
+    async def of(self, left: set[ShardFuture]) -> set[ShardFuture]:
+        """Those of ``left`` whose shards are finished by the journal; if the executor has cancelled another, also those
+        whose shards no process has.
+
+        Only if it was so when the journal was read before too: until then, their results may be on their way.
+        """
+        if boottime() < self._read_at + JOURNAL_READ_EVERY:
+            return set()
+        self._read_at = boottime()
+        try:
+            report = await to_thread.run_sync(lambda: read_journal(self._journal, reasons=False))
+        except JournalError:  # the database may be back next time
+            return set()
+        finished = {shard.number for shard in report.shards if shard.finished}
+        had = {shard.number for shard in report.shards if shard.owner}
+        is_lost = any(future.cancelled() for future in self._shards)
+        now = {
+            future
+            for future in left
+            if not future.running()
+            and (self._shards[future] in finished or (is_lost and self._shards[future] not in had))
+        }
+        silent, self._before = now & self._before, now
+        self.finished |= {future for future in silent if self._shards[future] in finished}
+        return silent
+
+
 def _failure(future: ShardFuture) -> BaseException | None:
     """The error that ended a shard early: of its run, or of an executor that lost or cancelled it; None if none did."""
     try:
-        return future.result()
+        # At once: if it could not be cancelled in this moment, its shard is as good as lost.
+        return future.result(0)
     except BaseException as error:  # noqa: BLE001 - it comes from another process, and must not end this one
         return error
 
