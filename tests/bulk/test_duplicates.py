@@ -125,7 +125,7 @@ async def test_rows_that_can_not_be_compared(sandbox: Sandbox) -> None:
                 await all_of(job.run([*rows, rows[0]], Due()))
 
 
-async def test_all_of_them_when_asked_for() -> None:
+async def test_duplicates_are_done_when_asked_for() -> None:
     """With ``duplicates="allow"`` an order may come again, as a queue may want."""
     async with stub_client() as norce, norce.bulk(load=FEW, duplicates="allow", max_remembered=1) as job:
         outcomes = [outcome.key async for outcome in job.run(["o1", "o2", "o1"], actions.validate())]

@@ -118,7 +118,7 @@ async def test_a_bad_entry_is_reported_by_its_place(sandbox: Sandbox) -> None:
     assert not effects(sandbox, "DeleteCheckoutOrder")
 
 
-async def test_in_the_order_of_the_source(sandbox: Sandbox) -> None:
+async def test_outcomes_in_the_order_of_the_source(sandbox: Sandbox) -> None:
     """Outcomes keep the order of the source although the service rejects some requests on the way."""
     sandbox.faults.play("rate-limited")
     async with client_of(sandbox, options=None) as norce:

@@ -97,7 +97,7 @@ def test_no_order_is_completed_even_if_allowed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("status", "allowed"), [("accepted", False), ("completed", False), ("completed", True)])
-def test_the_bench_itself_refuses(status: str, allowed: bool, tmp_path: Path) -> None:
+def test_a_bench_refuses_a_status_that_is_not_allowed(status: str, allowed: bool, tmp_path: Path) -> None:
     with Sandbox() as sandbox:
         clock = SandboxTime(sandbox)
         wire = Wire(sandbox.base_url, {}, an_engine(), clock, None)

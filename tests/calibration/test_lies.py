@@ -81,7 +81,7 @@ def _after_the_first(change: Change, chance: Callable[[], bool]) -> Change:
     ids=lambda lie: lie.__name__,
 )
 @pytest.mark.parametrize("seed", range(2))
-def test_one_answer_in_ten(lie: Change, seed: int, tmp_path: Path) -> None:
+def test_one_answer_in_ten_is_a_lie(lie: Change, seed: int, tmp_path: Path) -> None:
     chances = random.Random(seed)
     with Sandbox() as sandbox:
         change = _after_the_first(lie, lambda: chances.random() < 0.1)
@@ -93,7 +93,7 @@ def test_one_answer_in_ten(lie: Change, seed: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("lie", [_made_and_refused, _another_id, _no_id], ids=lambda lie: lie.__name__)
-def test_every_creation(lie: Change, tmp_path: Path) -> None:
+def test_the_answer_to_every_creation_is_a_lie(lie: Change, tmp_path: Path) -> None:
     with Sandbox() as sandbox:
         result = calibrated(sandbox, tmp_path, ["cart-put", "cart-total"], change=lie)
         assert made_in(sandbox) > 0

@@ -189,7 +189,8 @@ def one_read_is_refused(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("ending", ["jsonl", "csv", "parquet"])
 async def test_orders_that_are_tried_again(sandbox: Sandbox, tmp_path: Path, journal: Path, ending: str) -> None:
-    """The file is made again with the orders that were refused before. Its lines are kept as long as there are some."""
+    """The job makes the file again, with the orders that were refused before. It keeps the lines while some orders
+    may be tried again."""
     out = tmp_path / f"orders.{ending}"
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 4)
@@ -228,7 +229,8 @@ async def test_a_job_that_is_killed_when_it_moves_its_file(
     first: bool,
     moved: bool,
 ) -> None:
-    """The first file or a later one, right before or after it is in place: the next run makes it, or leaves it."""
+    """The job is killed right before or after its first file, or a later one, is in place. The next run makes that
+    file or leaves it."""
     out, real = tmp_path / f"orders.{ending}", Path.replace
 
     def killed(path: Path, to: Any) -> Any:
@@ -263,7 +265,7 @@ async def test_a_job_that_is_killed_when_it_moves_its_file(
 async def test_a_file_that_was_changed_is_kept_when_orders_are_tried_again(
     sandbox: Sandbox, tmp_path: Path, journal: Path
 ) -> None:
-    """The job replaces its own file, and no other without ``overwrite``."""
+    """The job replaces its own file. It replaces no other file without ``overwrite``."""
     out = tmp_path / "orders.csv"
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 3)
@@ -287,7 +289,7 @@ async def test_a_file_that_was_changed_is_kept_when_orders_are_tried_again(
 async def test_lines_that_were_removed_before_orders_are_tried_again(
     sandbox: Sandbox, tmp_path: Path, journal: Path
 ) -> None:
-    """The error says what can be done, and the file stays as it is."""
+    """The error says what the user can do, and the file stays as it is."""
     out = tmp_path / "orders.csv"
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 3)

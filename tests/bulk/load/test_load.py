@@ -251,7 +251,7 @@ def heard(limiter: Limiter, seconds: float, outcome: Outcome = Outcome.SUCCEEDED
     limiter.learned(outcome, seconds=seconds, throttled=throttled, status=None)
 
 
-def test_it_starts_with_one_more_for_every_answer() -> None:
+def test_a_fast_start_adds_one_for_every_answer() -> None:
     """The limit grows up to the ceiling. A refusal is an answer too."""
     assert after(36, Adaptive())[0].limit == 40
     assert after(200, Adaptive())[0].limit == 100
@@ -265,7 +265,7 @@ def test_it_starts_with_one_more_for_every_answer() -> None:
     # A rejection concerns the rate. A request without an answer halves the limit, which had doubled, and takes a tenth.
     [(Outcome.REJECTED, True, 64), (Outcome.UNKNOWN, False, 28), (Outcome.NOT_SENT, False, 28)],
 )
-def test_the_first_sign_of_pressure_ends_that(outcome: Outcome, throttled: bool, limit: int) -> None:
+def test_the_first_sign_of_pressure_ends_the_fast_start(outcome: Outcome, throttled: bool, limit: int) -> None:
     """From then on the limit grows by windows of 30 or more answers."""
     limiter, clock = after(60, Adaptive())
     assert limiter.limit == 64
@@ -278,7 +278,7 @@ def test_the_first_sign_of_pressure_ends_that(outcome: Outcome, throttled: bool,
     assert (ends_at, limiter.limit) == (limit // 2, limit // 2)
 
 
-def test_answers_that_take_longer_end_it_too() -> None:
+def test_answers_that_take_longer_end_the_fast_start() -> None:
     """With 40 or more in flight each answer takes longer, in proportion to the queue, so more than a few are
     waiting."""
     limiter, _ = after(400, Adaptive(), lambda number: 1.5 * max(1.0, (number + 4) / 40))

@@ -162,7 +162,7 @@ async def test_uses_the_capacity_and_hardly_more(capacity: float, at_least: floa
 @pytest.mark.parametrize(
     "burst_seconds", [0.0, *(pytest.param(between, marks=pytest.mark.soak) for between in (0.05, 0.25)), 1.0]
 )
-async def test_however_the_service_counts(burst_seconds: float) -> None:
+async def test_uses_the_capacity_however_the_service_counts(burst_seconds: float) -> None:
     """The service may count single requests or whole seconds."""
     run = await play(Adaptive(), lambda clock: Admitting(clock, 200, burst_seconds=burst_seconds), 60)
     assert run.rate(10, 60) >= 0.93 * 200

@@ -54,7 +54,7 @@ def ran(folder: Path, program: str, env: dict[str, str]) -> str:
 
 
 @pytest.mark.parametrize(("name", "program"), [("celery_shards.py", CELERY), ("taskiq_shards.py", TASKIQ)])
-async def test_queues(place: Place, tmp_path: Path, name: str, program: str) -> None:
+async def test_workers_of_a_queue_run_shards(place: Place, tmp_path: Path, name: str, program: str) -> None:
     """The brokers are in memory. A shard that comes twice does no harm."""
     ids = await orders(place.sandbox, 12)
     report = await list_shards(place.recipe, ids, actions.remove(), journal=place.journal, shards=4)
