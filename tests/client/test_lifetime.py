@@ -18,7 +18,7 @@ def client_of(sandbox: Sandbox) -> NorceOrderClient:
 
 @pytest.fixture
 def built_outside(sandbox: Sandbox) -> NorceOrderClient:
-    """A client built while no event loop runs."""
+    """Make a client while no event loop runs."""
     return client_of(sandbox)
 
 

@@ -215,7 +215,7 @@ def test_a_pause_holds_on_the_next_loop_too() -> None:
     assert (len(made), clock.passed - before) == (2, 7.0)
 
 
-# Objects of the user's
+# The user's own objects
 
 
 def test_an_object_of_the_user_can_not_be_made_again(sandbox: Sandbox) -> None:

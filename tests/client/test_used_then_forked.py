@@ -36,7 +36,7 @@ class Service:
         self.held = 0
         self.connections = 0
         self.ended = 0
-        """Connections that ended after a request for an ``order-``."""
+        """The number of connections that ended after a request for an ``order-``."""
         self.tokens = 0
         self.lock = threading.Lock()
         service = self
@@ -179,7 +179,7 @@ def test_a_fork_inside_a_coroutine(service: Service, wire: tuple[str, str]) -> N
     assert answers == ["child-1", "child-2"]
 
 
-# No send is in flight when these fork, so that what they use of loop and engine is what all of them use.
+# No send is in flight when these programs fork, so all of them use the same parts of loop and engine.
 @pytest.mark.in_turn("wire", over="module")
 def test_a_client_made_before_the_fork(service: Service, wire: tuple[str, str]) -> None:
     """The client works in each child, and no two children draw the same waits."""
@@ -189,7 +189,7 @@ def test_a_client_made_before_the_fork(service: Service, wire: tuple[str, str]) 
     assert len({tuple(draws) for _, draws in found["children"]}) == 4
 
 
-# No send is in flight when these fork, so that what they use of loop and engine is what all of them use.
+# No send is in flight when these programs fork, so all of them use the same parts of loop and engine.
 @pytest.mark.in_turn("wire", over="module")
 def test_a_pool_of_processes(service: Service, wire: tuple[str, str]) -> None:
     """A module's client works in multiprocessing with fork."""
@@ -197,7 +197,7 @@ def test_a_pool_of_processes(service: Service, wire: tuple[str, str]) -> None:
     assert found == {"parent": ["parent", "parent"], "pool": [f"child-{number}" for number in range(12)]}
 
 
-# No send is in flight when these fork, so that what they use of loop and engine is what all of them use.
+# No send is in flight when these programs fork, so all of them use the same parts of loop and engine.
 @pytest.mark.in_turn("wire", over="module")
 def test_workers_of_a_preloaded_master(service: Service, wire: tuple[str, str]) -> None:
     """The client works in workers that fork after the master's loop has ended."""
@@ -206,7 +206,7 @@ def test_workers_of_a_preloaded_master(service: Service, wire: tuple[str, str]) 
     ]
 
 
-# No send is in flight when these fork, so that what they use of loop and engine is what all of them use.
+# No send is in flight when these programs fork, so all of them use the same parts of loop and engine.
 @pytest.mark.in_turn("wire", over="module")
 def test_the_token_is_the_childs_too(service: Service, wire: tuple[str, str]) -> None:
     """The token is fetched once for parent and child."""
@@ -224,9 +224,9 @@ def test_an_object_of_the_user_is_not_used_in_the_child(service: Service) -> Non
     assert found["makes http_client"] == found["makes engine"] == ["child", "parent"]
 
 
-# No send is in flight when these fork, so that what they use of loop and engine is what all of them use.
+# No send is in flight when these programs fork, so all of them use the same parts of loop and engine.
 @pytest.mark.in_turn("wire", over="module")
-def test_closing_in_either(service: Service, wire: tuple[str, str]) -> None:
+def test_closing_in_parent_or_child(service: Service, wire: tuple[str, str]) -> None:
     """A closed client is closed in the child too. Closing in the child closes nothing of the parent's."""
     closed = ["NotSentError", "closed", False]
     assert run("closed", service, wire) == [[closed, closed], "parent"]

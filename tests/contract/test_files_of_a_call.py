@@ -12,7 +12,7 @@ SCRIPT = Path(__file__).parents[2] / "scripts" / "files_of_a_call.py"
 
 
 MOST_FILES = {"aiohttp": 25, "httpx": 28}
-"""More would make a call harder to follow."""
+"""The most files of a call. More would make it harder to follow."""
 
 
 @pytest.mark.parametrize(("engine", "other"), [("aiohttp", "httpx"), ("httpx", "aiohttp")])

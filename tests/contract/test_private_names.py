@@ -27,7 +27,7 @@ ALLOWED = {
 """Private names that are used all the same, with the reason. None of them is a name of the package's own classes."""
 
 BY_TEXT = {"getattr", "setattr", "delattr", "hasattr", "object"}
-"""Functions that take an attribute's name as a text; `object` as in ``patch.object``."""
+"""Functions that take an attribute's name as a text; `object` is that of ``patch.object``."""
 
 
 def is_private(name: str) -> bool:

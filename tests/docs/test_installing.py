@@ -33,7 +33,7 @@ def test_nothing_is_installed_from_an_index() -> None:
     assert not found
 
 
-def test_such_a_line_would_be_found() -> None:
+def test_a_line_that_installs_from_an_index_would_be_found() -> None:
     """The check finds such a line in each form."""
     for line in (
         "pip install norce-order-async",

@@ -43,7 +43,7 @@ class Received:
 
 
 Play = Callable[["Connection", Received], bool]
-"""Answers or does not; True keeps the connection."""
+"""Plays an answer or something else, and returns whether the connection is kept."""
 
 
 @dataclass(slots=True)
@@ -158,16 +158,16 @@ class FaultServer:
         self.left = 0
         """Requests whose other side was gone before their play had ended."""
         self.said_all: float | None = None
-        """The time when one of its plays last fell silent, or began to drip."""
+        """The time when a play last became silent, or began to drip."""
         self.says = b""
         """The answer of the play "says", with its head."""
         self.keeps = True
         """Whether the play "says" keeps its connection."""
         self.free = threading.Event()
-        """Cleared: good answers wait until it is set."""
+        """While it is cleared, good answers wait."""
         self.free.set()
         self.read = threading.Event()
-        """Cleared: nothing is read of a new connection until it is set."""
+        """While it is cleared, nothing is read from a new connection."""
         self.read.set()
         self.stopping = threading.Event()
         self._targets: Counter[str] = Counter()

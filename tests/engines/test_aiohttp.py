@@ -82,7 +82,7 @@ async def test_the_switch_for_sending_again_exists_and_is_off(
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 @pytest.mark.parametrize("play", ["close", "reset", "then-close", "then-reset"])
-async def test_without_that_switch_nothing_is_sent_twice_either(
+async def test_with_sending_again_switched_on_nothing_is_sent_twice_either(
     engine: AiohttpEngine, server: FaultServer, sessions: list[Any], play: str, method: str
 ) -> None:
     """With the switch on, aiohttp sends these again after a disconnect, but the request refuses to go out a second

@@ -286,7 +286,8 @@ def test_chunks(data: bytes, found: tuple[bytes, int] | None, anyio_backend: str
 
 @pytest.fixture(params=["idle", "new"])
 def norce(request: pytest.FixtureRequest, server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> NorceOrderClient:
-    """A client whose requests all take one path or, except the first, all the other. The results must not differ."""
+    """Make a client whose requests all take one path or, except the first, all the other. The results must not
+    differ."""
     if request.param == "new":
         monkeypatch.setattr(Connector, "take", none_idle)
     return NorceOrderClient(

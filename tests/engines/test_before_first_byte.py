@@ -40,7 +40,7 @@ class Gate:
         self._server = server
         self._answers = iter(answers)
         self._connections = connections
-        """As many as there are by then; the server may notice the last one a moment later."""
+        """The connections that there are by then. The server may notice the last one a moment later."""
 
     def __call__(self) -> str | None:
         wait_until(lambda: self._server.accepted >= self._connections)

@@ -66,7 +66,7 @@ class Fault:
     play: str
     phase: Phase
     ends_by: Literal["itself", "read", "total"] = "itself"
-    """The timeout that ends it, if nothing that the server does would."""
+    """The timeout that ends the request, if nothing that the server does would."""
     or_phase: Phase | None = None
     """The phase of an engine that parses while it receives, and so loses a head that came with a bad body."""
 

@@ -23,10 +23,10 @@ from .wire import server_context, trusting, wire
 pytestmark = pytest.mark.anyio
 
 TOGETHER = ["extra", "extra-half", "extra-chunked", "extra-empty", "extra-packet"]
-"""The surplus comes with the answer, whole or half."""
+"""Plays in which the surplus comes with the answer, whole or half."""
 
 LATER = ["extra-later", "extra-half-later"]
-"""It comes on a connection that is idle by then."""
+"""Plays in which the surplus comes on a connection that is idle by then."""
 
 
 async def the_next_request_gets_its_own_answer(engine: Engine, server: FaultServer, play: str) -> None:
@@ -59,7 +59,7 @@ async def test_bytes_after_an_answer_are_not_the_next_answer(
 
 
 @pytest.mark.parametrize("play", TOGETHER + LATER)
-async def test_nor_are_they_under_tls(make_engine: EngineFactory, play: str) -> None:
+async def test_bytes_after_an_answer_are_not_the_next_answer_under_tls(make_engine: EngineFactory, play: str) -> None:
     """Under TLS the surplus may have been received and not decrypted yet."""
     authority = trustme.CA()
     with FaultServer(tls=server_context(authority, "127.0.0.1")) as server:
@@ -73,7 +73,7 @@ async def test_nor_are_they_under_tls(make_engine: EngineFactory, play: str) -> 
 
 @pytest.mark.parametrize("made", [handed_in, trusting_the_environment])
 @pytest.mark.parametrize("play", TOGETHER + LATER)
-async def test_nor_are_they_over_a_client_of_httpxs_own(
+async def test_bytes_after_an_answer_are_not_the_next_answer_of_other_httpx_clients(
     made: Callable[[], AbstractAsyncContextManager[Engine]], server: FaultServer, play: str
 ) -> None:
     """This also holds for the user's client, and for the one that reads the environment's proxies."""

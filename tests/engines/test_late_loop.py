@@ -57,7 +57,7 @@ SHARED = 2.0
 MANY = 20
 
 KINDS = ["read", "total", "both"]
-"""Which timeout it is."""
+"""The timeouts that a send may have."""
 
 
 def bounded(url: str, kind: str, seconds: float, method: str = "POST", body: bytes = b"{}") -> WireRequest:
@@ -99,12 +99,12 @@ def hold_up(server: FaultServer, seconds: float, answers: int = 0, left: int | N
 async def blocked(
     server: FaultServer, one: Callable[[float], Awaitable[object]], count: int, *, answers: bool = True
 ) -> list[object]:
-    """What so many at once come to when the loop is blocked from the moment on that the server has them all.
+    """Return the results of requests at once, with the loop blocked from the moment on that the server has them all.
 
     Args:
         server: Answers while the loop is blocked.
-        one: Makes one request that is bounded by so many seconds, and says what came of it.
-        count: How many.
+        one: Makes one request with a timeout of so many seconds, and returns its result.
+        count: How many requests.
         answers: Whether the server's answers have an end.
     """
     for seconds in bounds(0.5):
@@ -185,7 +185,9 @@ async def test_an_answer_from_while_the_loop_was_blocked_is_an_answer(
 
 
 @pytest.mark.parametrize("play", ["good", "large", "large-chunks"])
-async def test_under_tls_too_whatever_its_size(make_engine: EngineFactory, play: str) -> None:
+async def test_an_answer_under_tls_from_while_the_loop_was_blocked_is_an_answer(
+    make_engine: EngineFactory, play: str
+) -> None:
     """Answers under TLS count too, if they need several reads or their records come in parts."""
     authority = trustme.CA()
     sends = [(play, kind) for kind in ("read", "total", "read", "total", "read")]

@@ -194,7 +194,7 @@ def test_a_proxy_that_is_not_for_this_service_does_not_matter(environment: pytes
 
 
 @pytest.mark.parametrize("address", ["socks5://127.0.0.1:1080", "nonsense://127.0.0.1", "http://", "http://[::1"])
-async def test_such_a_proxy_does_not_matter_when_something_is_sent_either(
+async def test_a_proxy_that_is_not_for_this_service_does_not_affect_sends(
     make_engine: EngineFactory, server: FaultServer, environment: pytest.MonkeyPatch, address: str
 ) -> None:
     """A proxy for another scheme does not matter for sends, even if the library that it needs is missing."""

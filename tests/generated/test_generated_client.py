@@ -1,7 +1,7 @@
 """The client of the endpoint functions sends the token and does not show it, and its copies are independent."""
 
-# The facade uses the builders, which keep the generator's own private name, so the tests use them too. pyright:
-# reportPrivateUsage=false
+# The facade uses the builders, which keep the generator's own private name, so the tests use them too.
+# pyright: reportPrivateUsage=false
 
 from typing import Any
 

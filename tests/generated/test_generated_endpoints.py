@@ -1,7 +1,7 @@
 """Endpoint modules: the request as data, the answer as data, and the functions that send."""
 
-# The facade uses the builders, which keep the generator's own private name, so the tests use them too. pyright:
-# reportPrivateUsage=false
+# The facade uses the builders, which keep the generator's own private name, so the tests use them too.
+# pyright: reportPrivateUsage=false
 
 import importlib
 import inspect

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.anyio
 
 
 WRONG: Any = 5
-"""No cart."""
+"""An order without a cart."""
 
 
 def created(body: Any) -> Any:

@@ -97,7 +97,7 @@ class Service:
 
     takes: float = 0.1
     lands: float | None = 0.0
-    """None: never."""
+    """None if it never shows."""
     losing: int = 0
     """The number of answers to creations that are still to be lost."""
     lost_after: float = 0.1

@@ -321,7 +321,7 @@ async def stage(norce: NorceOrderClient, provider_url: str) -> Stage:
 
 
 @pytest.mark.parametrize("operation", sorted(CALLS))
-# The engines' contract is about bytes; every engine sends the same.
+# The engines' contract shows that every engine sends the same bytes.
 @pytest.mark.in_turn("anyio_backend")
 async def test_it_arrives_as_described(operation: str, stage: Stage, sandbox: Sandbox) -> None:
     """A call sends one request exactly as described, gets a success and has the listed number of effects."""

@@ -259,8 +259,8 @@ async def test_impossible_arguments_are_refused(norce: NorceOrderClient, argumen
 
 
 def capped(count: int, most: int | None, *, default: int = 10) -> Stand:
-    """A service that refuses larger pages than ``most``, and gives ``default`` orders without a page size. Each order
-    has its number as its reference and as its cart's."""
+    """Return a service that refuses larger pages than ``most``, and gives ``default`` orders without a page size. Each
+    order has its number as its reference and as its cart's."""
     orders = [
         {"id": f"o{number}", "reference": str(number), "cart": {"reference": str(number)}} for number in range(count)
     ]
@@ -277,7 +277,7 @@ def capped(count: int, most: int | None, *, default: int = 10) -> Stand:
 
 
 def sizes(service: Stand) -> list[str]:
-    """The requested page sizes."""
+    """Return the requested page sizes."""
     return [parse_qs(urlsplit(request.url).query).get("limit", ["none"])[0] for request in service.engine.requests]
 
 

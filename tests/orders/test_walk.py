@@ -67,7 +67,7 @@ class Listing:
 
 
 def at_once(work: Coroutine[Any, Any, T]) -> T:
-    """The result of a coroutine that never waits."""
+    """Return the result of a coroutine that never waits."""
     try:
         work.send(None)
     except StopIteration as ended:
@@ -76,7 +76,7 @@ def at_once(work: Coroutine[Any, Any, T]) -> T:
 
 
 def walked(walk: Walk[Listed], most: int = 10_000, met: Callable[[str], None] = lambda _: None) -> list[str]:
-    """The ids that an iteration yields, in order; ``met`` is called with each when it comes."""
+    """Return the ids that an iteration yields, in order. ``met`` is called with each when it comes."""
     ids: list[str] = []
     for _ in range(most):
         page = at_once(walk.page())

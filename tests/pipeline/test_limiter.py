@@ -293,7 +293,7 @@ async def test_no_call_becomes_unknown_by_waiting_behind_new_ones(count: int, li
     seen: set[tuple[str, str]] = set()
 
     def service(request: WireRequest) -> Step:
-        # The same call does not fail three times: that would be another way to end.
+        # The same call does not fail three times, because that would be another reason to end.
         what = request.method, request.headers["x-correlation-id"]
         lost_now = what not in seen and random.random() < 0.05
         seen.add(what)

@@ -45,7 +45,7 @@ SAID = {
 }
 
 ECHO = {"message": "Anna Berg lives in Storgatan, by cursor-5ecret"}
-"""What a request with a person in it, or a search, may come back with."""
+"""A body that a request with a person in it, or a search, may get as its answer."""
 
 STEPS: list[Step] = [
     answer(200, SAID),

@@ -84,7 +84,7 @@ def sends(stand_: Stand, operation: Operation) -> int:
 
 @EVERY
 @pytest.mark.parametrize("phase", UNSENT_PHASES)
-# What an outcome comes to is decided without awaiting anything.
+# The decision about an outcome awaits nothing, so it is the same on each loop.
 @pytest.mark.in_turn("anyio_backend")
 async def test_an_unsent_call_is_repeated_for_every_operation(operation: Operation, phase: Any) -> None:
     """After three attempts the error says that nothing was sent."""
@@ -98,7 +98,7 @@ async def test_an_unsent_call_is_repeated_for_every_operation(operation: Operati
 
 @EVERY
 @pytest.mark.parametrize("status", [429, 425])
-# What an outcome comes to is decided without awaiting anything.
+# The decision about an outcome awaits nothing, so it is the same on each loop.
 @pytest.mark.in_turn("anyio_backend")
 async def test_a_rejected_call_is_repeated_for_every_operation(operation: Operation, status: int) -> None:
     """A rejected request was not processed, so even a payment action is sent again."""
@@ -112,7 +112,7 @@ REPEATABLE = (Kind.SAFE, Kind.IDEMPOTENT)
 
 
 @by_kind(row for row in OPERATIONS if row.kind in REPEATABLE)
-# What an outcome comes to is decided without awaiting anything.
+# The decision about an outcome awaits nothing, so it is the same on each loop.
 @pytest.mark.in_turn("anyio_backend")
 async def test_a_503_with_retry_after_is_a_rejection_if_twice_is_like_once(operation: Operation) -> None:
     """The request is repeated whether it was done or not. Only for a read the error says that nothing was changed."""
@@ -122,7 +122,7 @@ async def test_a_503_with_retry_after_is_a_rejection_if_twice_is_like_once(opera
 
 
 @by_kind(row for row in OPERATIONS if row.kind not in REPEATABLE)
-# What an outcome comes to is decided without awaiting anything.
+# The decision about an outcome awaits nothing, so it is the same on each loop.
 @pytest.mark.in_turn("anyio_backend")
 async def test_a_503_with_retry_after_is_unknown_for_other_operations(operation: Operation) -> None:
     """A gateway may send a 503 after the effect, so it is like any lost answer. The error has the time to wait."""
@@ -165,7 +165,7 @@ SENDS_ON_UNKNOWN = {
 
 @EVERY
 @pytest.mark.parametrize("step", UNKNOWN, ids=step_id)
-# What an outcome comes to is decided without awaiting anything.
+# The decision about an outcome awaits nothing, so it is the same on each loop.
 @pytest.mark.in_turn("anyio_backend")
 async def test_an_unknown_outcome_is_repeated_only_if_twice_is_like_once(operation: Operation, step: Step) -> None:
     """The main rule: a write that may have taken effect and could take effect twice is sent once."""
@@ -182,7 +182,7 @@ async def test_an_unknown_outcome_is_repeated_only_if_twice_is_like_once(operati
 
 @by_kind(row for row in OPERATIONS if row.kind in REPEATABLE)
 @pytest.mark.parametrize("status", [501, 505])
-# What an outcome comes to is decided without awaiting anything.
+# The decision about an outcome awaits nothing, so it is the same on each loop.
 @pytest.mark.in_turn("anyio_backend")
 async def test_501_and_505_are_not_repeated(operation: Operation, status: int) -> None:
     """The service does not support the request, so it is sent once."""
@@ -213,7 +213,7 @@ REFUSALS: dict[int, type[RefusedError]] = {
 
 @EVERY
 @pytest.mark.parametrize("status", REFUSALS)
-# What an outcome comes to is decided without awaiting anything.
+# The decision about an outcome awaits nothing, so it is the same on each loop.
 @pytest.mark.in_turn("anyio_backend")
 async def test_a_refusal_is_final(operation: Operation, status: int) -> None:
     """A refusal is one send without a read and a typed error, and redirects are not followed."""
@@ -228,7 +228,7 @@ async def test_a_refusal_is_final(operation: Operation, status: int) -> None:
 
 
 @EVERY
-# What an outcome comes to is decided without awaiting anything.
+# The decision about an outcome awaits nothing, so it is the same on each loop.
 @pytest.mark.in_turn("anyio_backend")
 async def test_a_success_is_sent_once(operation: Operation) -> None:
     """A success is one send, and the note of its one attempt says "return"."""
@@ -241,7 +241,7 @@ async def test_a_success_is_sent_once(operation: Operation) -> None:
 
 @EVERY
 @pytest.mark.parametrize("first", [lost("connect"), answer(429), answer(425)], ids=step_id)
-# What an outcome comes to is decided without awaiting anything.
+# The decision about an outcome awaits nothing, so it is the same on each loop.
 @pytest.mark.in_turn("anyio_backend")
 async def test_a_repeat_after_an_unsent_or_rejected_call_can_succeed(operation: Operation, first: Step) -> None:
     """Every kind is repeated, money too, because nothing had happened."""
@@ -253,7 +253,7 @@ async def test_a_repeat_after_an_unsent_or_rejected_call_can_succeed(operation: 
 
 
 @EVERY
-# What an outcome comes to is decided without awaiting anything.
+# The decision about an outcome awaits nothing, so it is the same on each loop.
 @pytest.mark.in_turn("anyio_backend")
 async def test_the_other_token_is_tried_once_and_kept(operation: Operation) -> None:
     """After a 401 every kind is sent again with the secondary token, which is kept. This takes nothing from the
@@ -275,7 +275,7 @@ async def test_the_other_token_is_tried_once_and_kept(operation: Operation) -> N
 
 
 @EVERY
-# What an outcome comes to is decided without awaiting anything.
+# The decision about an outcome awaits nothing, so it is the same on each loop.
 @pytest.mark.in_turn("anyio_backend")
 async def test_two_refused_tokens_are_two_sends(operation: Operation) -> None:
     """If all tokens are refused, each is sent once and the caller gets ``UnauthorizedError``."""

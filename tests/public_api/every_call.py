@@ -33,11 +33,11 @@ MODULES: tuple[str, ...] = (
 """The modules that a caller imports from."""
 
 AWAY = "postgresql://app@localhost:1/jobs"
-RECIPE = Recipe(base_url="https://orders.example", merchant="acme", channel="se")
 """A database that can't be reached."""
+RECIPE = Recipe(base_url="https://orders.example", merchant="acme", channel="se")
 
 A_RUN = "a run of a job, which is there only inside of it"
-"""Stands for a job: the caller of this method begins it."""
+"""Stands for a job, which the caller of this function begins."""
 
 GIVEN_AND_NOT_MADE = frozenset(
     {
@@ -70,7 +70,7 @@ GIVEN_AND_NOT_MADE = frozenset(
         "WireResponse",
     }
 )
-"""Classes that only the package makes: their constructors are not calls of the caller's."""
+"""Classes that only the package makes, so their constructors are not calls of the caller's."""
 
 PRICE = {"includingVat": 125.0, "excludingVat": 100.0}
 CART = {"reference": "c1", "items": [{"sku": "T1", "quantity": 1, "total": PRICE}], "total": PRICE}

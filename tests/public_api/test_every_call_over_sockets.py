@@ -40,7 +40,7 @@ ANSWERS: dict[str, tuple[bytes, bool]] = {
     "an odd refusal": (answer(b'{"code": {}, "errors": [5]}', "400 \xff", **ODD_HEAD), True),
     "an odd rejection": (answer(b"\xff", "429 Too Many", **ODD_HEAD), True),
 }
-"""With each, whether the connection is kept."""
+"""The answers, each with whether the connection is kept."""
 
 OPTIONS = CallOptions(max_attempts=1, settling_pause=0.0, deadline=2.0, base_delay=0.0)
 

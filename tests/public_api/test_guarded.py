@@ -38,7 +38,7 @@ RENAMED = [
     ("bulk/job.py", r"def run\(\s*self,\s*source:", "source", "Job.run"),
     ("bulk/run.py", r"def stop\(self", "self", ""),
 ]
-"""File, place, parameter, and the name in the guard; without one, the parameter is nothing of a caller's."""
+"""File, place, parameter, and the name in the guard, which is missing if callers never name the parameter."""
 
 
 @pytest.fixture(scope="module")

@@ -90,7 +90,7 @@ PUBLIC = [
     "__version__",
     "capture_answers",
 ]
-"""A change here is a change of the public API: the changelog must name it."""
+"""A change here is a change of the public API, which the changelog must name."""
 
 
 def test_the_names_are_fixed() -> None:

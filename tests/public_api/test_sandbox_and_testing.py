@@ -49,7 +49,7 @@ CLASSES: dict[str, type] = {
     if isinstance(kind := getattr(module, name), type)
 }
 RECORDS: list[type] = [Window, *(form for kind in KINDS.values() for form in kind.forms)]
-"""What rules of plans are made of."""
+"""The parts of a plan's rules."""
 OWN = tuple(kind for kind in CLASSES.values() if issubclass(kind, Exception))
 EXPECTED: tuple[type[Exception], ...] = (*OWN, OwnError)
 
@@ -80,7 +80,7 @@ WALKED: dict[str, Callable[[Standing], object]] = {
     "Sandbox": lambda standing: standing.sandbox,
     "SystemClock": lambda _: SystemClock(),
 }
-"""Classes whose constructor and methods are given wrong values here, and where one is got from."""
+"""Classes whose constructor and methods get wrong values here, each with a way to get an object."""
 
 _WRITTEN_BY_CALLERS = "a protocol: callers write such clocks, and nothing is made of it"
 _PART_OF_A_RULE = "made of wrong arguments in a test of its own; the sandbox alone calls its methods"

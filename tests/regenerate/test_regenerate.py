@@ -37,7 +37,7 @@ TYPES_SEEN = ROOT / ".mypy_cache" / "of-generated-code"
 
 @pytest.fixture
 def whole(tmp_path: Path) -> Path:
-    """A bare copy of what the script reads of this repository, and nothing of Python's around it."""
+    """Copy what the script reads of this repository, without Python's own files around it."""
     tree = tmp_path / "with space" / "whole"
     skip = shutil.ignore_patterns("__pycache__")
     for folder in ("openapi", "scripts", "generated", "src"):

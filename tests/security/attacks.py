@@ -51,7 +51,7 @@ ATTACKS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "A test suite that reaches real hosts": ("tests/testing/test_guard.py",),
 }
-"""Missing paths count nothing."""
+"""The files of each attack's tests. Missing paths count nothing."""
 
 
 def attack_of(nodeid: str) -> str | None:

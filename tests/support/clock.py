@@ -56,7 +56,7 @@ class FakeClock:
     def __init__(self, uniform: Uniform = lowest, seed: int | None = None) -> None:
         self.now = START
         self.sleeps: list[float] = []
-        """Every sleep asked for, in order."""
+        """Every requested sleep, in order."""
         self._uniform = uniform if seed is None else Random(seed).uniform
         self._timers: list[tuple[float, int, _Timer]] = []
         self._order = itertools.count()
@@ -124,7 +124,7 @@ class FakeClock:
     async def _run_on_trio(self) -> None:
         import trio
 
-        # A system task with an exception ends the whole run, also with its own cancellation at the end.
+        # An exception in a system task ends the whole run, even its own cancellation at the end.
         try:
             await self._run()
         except trio.Cancelled:

@@ -14,10 +14,10 @@ class Passing:
     """The request that a plan decides about."""
 
     number: int
-    """Counts from 1, over all connections."""
+    """The number of the request, from 1 on, over all connections."""
     method: str
     target: str
-    """Path and query."""
+    """The path and the query."""
     head: bytes = b""
     """The first line and the headers, as they came."""
 
@@ -31,28 +31,28 @@ class Fault(enum.Enum):
 
     PASS = "pass"
     DELAY = "delay"
-    """Passed on, a little later."""
+    """The request is passed on a little later."""
     HOLD = "hold"
-    """Held until the test releases the proxy, and then passed on."""
+    """The request is held until the test releases the proxy, and then passed on."""
 
     # With these the service acts, and its answer does not arrive.
     DROP = "drop"
     DROP_RESET = "drop and reset"
     CUT = "cut"
-    """Half an answer."""
+    """The client gets half an answer."""
     MASK = "mask"
-    """A gateway's 502 in HTML instead of the answer."""
+    """The client gets a gateway's 502 in HTML instead of the answer."""
     BUSY_AFTER = "503 with Retry-After, after the effect"
-    """A gateway's 503 with Retry-After instead of the answer."""
+    """The client gets a gateway's 503 with Retry-After instead of the answer."""
     LATE = "late"
-    """Closed first; the service gets the request a little later."""
+    """The connection is closed first, and the service gets the request a little later."""
     HANG = "hang"
-    """No more bytes, until the client closes."""
+    """The client gets no answer until it closes."""
 
     # With these the service never gets the request.
     RESET = "reset"
     SILENCE = "silence"
-    """No bytes, until the client closes."""
+    """The client gets no bytes until it closes."""
     THROTTLE = "429"
     BUSY = "503 with Retry-After"
     ERROR = "500"
@@ -69,7 +69,7 @@ _UNSEEN = frozenset({Fault.RESET, Fault.SILENCE, Fault.THROTTLE, Fault.BUSY, Fau
 DROPS = (Fault.DROP, Fault.DROP_RESET, Fault.BUSY_AFTER)
 """The service acts, and the client gets no answer."""
 ALL_THAT_END = tuple(fault for fault in Fault if fault not in (Fault.PASS, Fault.HOLD, Fault.HANG, Fault.SILENCE))
-"""Every fault after which the client gets something by itself, or at least a close."""
+"""Faults after which the client gets something without a timeout, or at least a close."""
 
 Plan = Callable[[Passing], Fault]
 """Chooses the fault of a request; called on the proxy's thread, before the service gets the request."""

@@ -185,10 +185,10 @@ def _binaries(folder: Path) -> Path:
 
 @contextlib.contextmanager
 def shared_server(folder: Path) -> Generator[str]:
-    """The address of the server of this run, started by the process that is the first to ask.
+    """Yield the address of this run's server, which the first process that asks for it starts.
 
     Args:
-        folder: one that the processes of the run share.
+        folder: the folder that the processes of the run share.
     """
     with (folder / "postgres.users").open("wb") as users, (folder / "postgres.start").open("wb") as start:
         flock(start, LOCK_EX)

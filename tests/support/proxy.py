@@ -49,7 +49,7 @@ class Message:
     """The first line."""
     head: bytes
     body: bytes
-    """With the marks of its chunks, if it has any."""
+    """The body, with the marks of its chunks if it has any."""
     last: bool
     """Whether its sender closes the connection after it."""
 
@@ -59,11 +59,11 @@ class Message:
 
 
 async def read_message(reader: asyncio.StreamReader, *, answers: str | None = None) -> Message | None:
-    """The next whole message; None when the other side is gone.
+    """Return the next whole message, or None if the other side is gone.
 
     Args:
         reader: where it comes from.
-        answers: the method of the request it answers; None when it is a request.
+        answers: the method of the request that it answers; None if it is a request.
     """
     try:
         head = await reader.readuntil(b"\r\n\r\n")
@@ -114,9 +114,9 @@ class Proxy:
         self.counts: Counter[Fault] = Counter()
         """The faults that happened, with their number."""
         self.connections = 0
-        """Open ones of clients, now."""
+        """Clients' connections that are open now."""
         self.accepted = 0
-        """All there ever were."""
+        """All connections that clients ever made."""
         self.failures: list[Exception] = []
         """Errors here that are not part of the plan; leaving the proxy raises them."""
         self.busy = 0

@@ -32,7 +32,7 @@ def closed_port() -> Generator[str]:
 
 @contextmanager
 def reserved_port() -> Generator[int]:
-    """A port for a program that listens on it later. Meanwhile it is given to no other that asks for any free one.
+    """Yield a port for a program that listens on it later. Meanwhile no program that asks for a free port gets it.
 
     Linux lets two sockets have the same port if both reuse addresses, as those of servers do, and only one listens.
     """

@@ -207,7 +207,7 @@ OURS = Warm(
     *("httpx", "aiohttp", "trio", "rich.progress", "rich.table", "rich.live"),
     *("pytest", "anyio.pytest_plugin", "pytest_asyncio.plugin", "xdist.plugin", "xdist.remote"),
 )
-"""With the package, its engines and loops, and what it is tested with."""
+"""Programs with the package, its engines and loops, and the libraries of its tests."""
 
 
 def module(name: str, warnings: str = "ignore") -> str:

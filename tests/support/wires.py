@@ -25,11 +25,10 @@ EVERY_ENGINE = [(loop, name) for loop in CHOSEN for name in ENGINES if loop in E
 """Each loop with each engine that runs on it."""
 
 ON_EVERY_WIRE = bool(os.environ.get("NORCE_TESTS_ON_EVERY_WIRE"))
-"""Whether a run leaves none out, as ``nox -s wires`` asks for."""
+"""Whether a run leaves no wire out, which ``nox -s wires`` requests."""
 
 _NOT_AGAIN = () if ON_EVERY_WIRE else ("asyncio-httpx2", "trio-httpx")
-"""httpx and httpx2 share the same code of ours: one loop for each is enough, except for the session ``nox -s
-wires``."""
+"""Our code is the same for httpx and httpx2, so one loop for each is enough, except for ``nox -s wires``."""
 
 WIRES = [
     wire

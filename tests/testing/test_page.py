@@ -49,7 +49,7 @@ from norce_order_async.sandbox import app
 
 app.STATE_DELAY = 0.1
 """
-"""A change of status that is answered before it is done is done soon after, and not 2 s after."""
+"""A change of status that is answered before it is done must be done soon after, and not 2 s after."""
 
 
 def printed(*settings: str) -> str:

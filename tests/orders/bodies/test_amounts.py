@@ -32,7 +32,7 @@ Write = Callable[[Order, Any, dict[str, Any]], Awaitable[object]]
 """Writes an amount somewhere, with further arguments."""
 
 NOISE = 41.67 * 3 / 1.25
-"""100.00800000000001: the result of a float computation."""
+"""The result of a float computation, 100.00800000000001."""
 
 
 def service(order: dict[str, Any] | None = None) -> Stand:

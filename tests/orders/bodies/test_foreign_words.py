@@ -41,7 +41,7 @@ WORDS = {
     "surrogate": "\ud800",
 }
 LONG = 1_000
-"""No text of ours about one order is longer."""
+"""The longest text of ours about one order."""
 
 
 @pytest.fixture(params=WORDS)

@@ -24,7 +24,7 @@ ODD_BELOW = order_body("accepted", reference="r1", created="2026-01-02T03:04:05.
 
 
 def service_of(*orders: Any, **around: Any) -> Stand:
-    """A service that answers every listing with this one page."""
+    """Return a service that answers every listing with this one page."""
     return stand(lambda _: answer(200, {"data": list(orders), **around}))
 
 

@@ -35,7 +35,7 @@ ORDER: Any = {
     "attributes": {"property1": None, "nested": {"property2": [None]}},
 }
 TOTAL: PriceDict = {"includingVat": 125.0, "excludingVat": 100.0}
-"""Of the one line; the vendor leaves it to the caller to send it."""
+"""The total of the one line. The vendor leaves it to the caller to send it."""
 PAYMENT: PaymentDict = {"merchant": "thingsandstuff", "state": "Intent", "type": "Voucher", "amount": 125}
 
 
