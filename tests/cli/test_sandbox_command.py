@@ -56,7 +56,7 @@ def test_it_serves_on_if_its_output_is_not_read(running: tuple[Program, str]) ->
 
 
 def test_it_prints_what_it_is_and_how_to_use_it(running: tuple[Program, str]) -> None:
-    """It calls itself an imitation, and both of its examples work when pasted."""
+    """The command calls the service an imitation, and both of its examples work when pasted."""
     process, said = running
     assert "local imitation" in said
     assert "not the real one" in said

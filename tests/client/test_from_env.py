@@ -110,7 +110,7 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, va
 
 
 def test_a_misspelled_argument_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is the constructor's own TypeError."""
+    """A misspelled argument raises the constructor's own TypeError."""
     put(monkeypatch, HOSTED)
     with pytest.raises(TypeError, match="chanel"):
         NorceOrderClient.from_env(chanel="se")

@@ -83,7 +83,7 @@ def test_the_other_opt_outs_are_there() -> None:
 
 @pytest.mark.parametrize("name", OPT_OUTS)
 def test_the_defaults_are_as_documented(name: str) -> None:
-    """The default is the same for every argument of that name, and for the setting."""
+    """The documented default is that of the arguments of that name, and of the setting."""
     documented = OPT_OUTS[name]
     defaults = {repr(setting.default) for setting in fields(Settings) if setting.name == name}
     defaults |= {

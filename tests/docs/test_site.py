@@ -83,5 +83,5 @@ def test_every_public_name_has_a_page_of_the_reference() -> None:
 
 
 def test_pages_of_the_reference_are_not_committed() -> None:
-    """They are made when the site is built, so git ignores them."""
+    """Git ignores the pages of the reference, because they are made when the site is built."""
     assert "docs/api/" in Path(ROOT, ".gitignore").read_text("utf-8").splitlines()

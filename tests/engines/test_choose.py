@@ -146,6 +146,6 @@ def test_aiohttp_by_name_without_it_installed(without_aiohttp: None) -> None:
 def test_contradictory_arguments_are_refused_at_once(
     changes: dict[str, Any], error: type[Exception], words: str
 ) -> None:
-    """They are refused when the client is made, even if the engine is chosen later."""
+    """Contradictory arguments are refused when the client is made, even if the engine is chosen later."""
     with pytest.raises(error, match=words):
         client_of(**changes)

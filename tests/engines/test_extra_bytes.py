@@ -76,7 +76,8 @@ async def test_bytes_after_an_answer_are_not_the_next_answer_under_tls(make_engi
 async def test_bytes_after_an_answer_are_not_the_next_answer_of_other_httpx_clients(
     made: Callable[[], AbstractAsyncContextManager[Engine]], server: FaultServer, play: str
 ) -> None:
-    """This also holds for the user's client, and for the one that reads the environment's proxies."""
+    """The surplus is not the next answer over the user's client either, nor over the client that reads the
+    environment's proxies."""
     async with made() as engine:
         await the_next_request_gets_its_own_answer(engine, server, play)
 

@@ -114,7 +114,7 @@ async def test_a_cancelled_write_holds_its_permit(server: FaultServer, sends_wit
 async def test_cancelled_reads_never_hold_more_connections_than_twice_the_permits(
     server: FaultServer, sends_with: str, reads: int, silent: bool
 ) -> None:
-    """This holds if the server is silent, and if it answers so slowly that only some of the reads are answered."""
+    """The limit holds if the server is silent, and if it answers so slowly that only some of the reads are answered."""
     if silent:
         server.free.clear()
     else:

@@ -218,7 +218,7 @@ def test_any_value_goes_back(which: str, name: str, data: st.DataObject, pairs: 
 
 
 def attribute_of(kind: Any, member: str) -> str:
-    """Return the Python name of a member, because the attributes are in the description's order."""
+    """Return the Python name of a member. The attributes are in the description's order."""
     return [name for name in attrs.fields_dict(kind) if not name.startswith("_")][_order(kind).index(member)]
 
 

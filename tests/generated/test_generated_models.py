@@ -102,7 +102,8 @@ def test_a_time_without_zone_is_refused_by_name() -> None:
 @given(st.datetimes(timezones=st.just(UTC)))
 @settings(deadline=None)
 def test_a_time_in_utc_is_written_as_isoformat_does(time: datetime) -> None:
-    """This holds for any year, with and without a fraction, and reading the text gives the same time."""
+    """A time of any year, with or without a fraction, is written like this, and reading the text gives the same
+    time."""
     text = OrderData(created=time).to_dict()["created"]
     assert text == time.isoformat().removesuffix("+00:00") + "Z"
     assert datetime.fromisoformat(text) == time

@@ -62,7 +62,7 @@ def test_sentinels_and_words_survive_copying(again: Any) -> None:
 
 
 def test_an_undescribed_null_reads_as_none(told: Told) -> None:
-    """It is reported, and sent back as it came."""
+    """A null that the description does not allow is reported, and sent back as it came."""
     body = {"id": None, "cart": None, "created": None, "state": {"currentStatus": None}}
     order = OrderData.from_dict(body)
     assert order == OrderData(state=State())

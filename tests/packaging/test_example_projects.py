@@ -88,7 +88,8 @@ def test_the_adapter(wheel: Path, tmp_path: Path) -> None:
 
 @pytest.mark.soak
 def test_the_service(wheel: Path, tmp_path: Path) -> None:
-    """Its tests pass. Then two hundred customers buy at once while answers are lost, and nothing is created twice."""
+    """The service's tests pass. Then two hundred customers buy at once while answers are lost, and nothing is created
+    twice."""
     example = copied("service", tmp_path)
     assert passed(follow(example, wheel=wheel)) == 11
     (shown,) = re.findall(r"^(.*uvicorn .*)$", example.joinpath("README.md").read_text("utf-8"), re.MULTILINE)

@@ -61,7 +61,7 @@ def differ(tmp_path_factory: pytest.TempPathFactory) -> frozenset[str]:
 
 @pytest.mark.parametrize("name", [name for *_, name in RENAMED if name])
 def test_a_renamed_parameter_is_noticed(name: str, differ: frozenset[str]) -> None:
-    """This also holds for classes that users never import, such as that of ``order.payments``."""
+    """The guard also notices parameters of classes that users never import, such as that of ``order.payments``."""
     assert any(line.startswith(f"{name}: ") for line in differ)
 
 

@@ -91,7 +91,7 @@ async def test_an_order_with_huge_amounts() -> None:
 
 
 async def test_a_date_is_its_midnight_in_utc() -> None:
-    """This holds for both ends of the range, in listings and iterations."""
+    """Both ends of a date range are midnights in UTC, in listings and iterations."""
     where = OrderFilter(date_from=date(2026, 1, 2), date_to=date(2026, 1, 3))
     assert where == OrderFilter(date_from=datetime(2026, 1, 2, tzinfo=UTC), date_to=datetime(2026, 1, 3, tzinfo=UTC))
     service = stand([answer(200, {"data": []})] * 2)
@@ -142,7 +142,8 @@ async def test_models_in_a_dict_are_accepted() -> None:
 
 @pytest.mark.parametrize("order_id", ["a\ud800", "\udfff", "\u00e9\udc80"])
 async def test_half_a_surrogate_pair_in_an_id(order_id: str) -> None:
-    """Such an id is refused in a call and in the source of a job, because no address and no journal can hold it."""
+    """An id with half a surrogate pair is refused in a call and in the source of a job, because no address and no
+    journal can hold it."""
     service = stand([])
     with pytest.raises(InvalidRequestError, match="half a surrogate pair"):
         await service.client.orders.get(order_id)

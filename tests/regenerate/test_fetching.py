@@ -77,7 +77,7 @@ def trusted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ssl.SSLContext:
 
 
 def test_a_redirect_over_https_on_the_same_host_is_followed(trusted: ssl.SSLContext) -> None:
-    """Such a redirect comes when a page moves."""
+    """A redirect to another path comes when a page moves."""
     with serving(redirecting("/description"), trusted) as port:
         assert fetch.fetch(f"https://localhost:{port}/old") == b"openapi: 3.0.3"
 

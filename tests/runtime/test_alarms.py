@@ -46,7 +46,7 @@ def far_alarms() -> tuple[Alarms, Timers]:
 
 
 def test_a_far_alarm_rings_within_a_tenth_and_never_early() -> None:
-    """This holds at every hundredth of a second."""
+    """A far alarm is at most a tenth of a second late, at whatever hundredth of a second it is due."""
     for hundredths in range(100):
         alarms, timers = far_alarms()
         rung: list[float] = []
