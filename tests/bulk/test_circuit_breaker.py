@@ -365,7 +365,7 @@ async def test_a_turn_goes_to_the_next_however_it_ends() -> None:
 
 
 async def test_an_answer_ends_the_wait_of_the_next_probe() -> None:
-    """The call of another task is answered meanwhile, so the probe does not have to wait."""
+    """The call of another task is answered meanwhile, so the probe does not wait any longer."""
     clock = FakeClock(uniform=highest)
     breaker = CircuitBreaker(clock, Limiter(1, clock, Pause(clock)), 20.0)
     async with breaker.turn() as turn:

@@ -23,8 +23,7 @@ async def states(inbox: Inbox) -> dict[str, int]:
 
 
 async def test_a_delivery_is_handled_as_it_came(place: Place) -> None:
-    """The handler gets the body, headers and times of the delivery. The inbox does not keep the body longer than
-    needed."""
+    """The handler gets an equal delivery. The inbox does not keep its body longer than needed."""
     given = delivery({"customer": {"email": "eva@example.com"}}, modified="2026-03-01T11:59:59.5Z")
     worker = Worker()
     async with place.inbox() as inbox:

@@ -146,7 +146,7 @@ def test_a_lease_is_renewed_while_the_run_lives(postgres: str) -> None:
 
 
 def test_nothing_is_sent_in_the_last_fifth_of_a_lease(postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The time counts from before the renewal was requested, by a clock that goes on while the machine sleeps."""
+    """The time counts by a clock that goes on while the machine sleeps. A renewal begins the lease anew."""
     store = PostgresStore(PostgresJournal(postgres, JOB, lease=100.0))
     now = boottime()
     monkeypatch.setattr("norce_order_async.bulk.journal.lease.boottime", lambda: now)
@@ -226,7 +226,7 @@ def test_the_counts_of_a_list_are_those_of_its_rows(journal: PostgresJournal, sh
 
 
 def test_a_write_whose_answer_was_lost_is_done_once(journal: PostgresJournal, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A repeated write does not add attempts twice, and an order of the same batch does not count as a duplicate."""
+    """A repeated write does not add attempts twice, and it does not count the orders of its own batch as duplicates."""
     import psycopg
     from psycopg.pq import TransactionStatus
 

@@ -211,8 +211,8 @@ def test_two_changes_of_one_item_at_once(store: Store) -> None:
     assert not store.some("planned", 0, 1)[0].was_sent
 
 
-def test_texts_of_any_kind_come_back(store: Store) -> None:
-    """The store accepts any text. It replaces NUL, which not every database accepts."""
+def test_texts_of_any_kind_are_accepted(store: Store) -> None:
+    """Not every database accepts a NUL in a text, so a store has to replace it."""
     listed(store, 1)
     store.record([Change(1, "refused", 1, "400 å\u2028", "å'\"\\", "Å;--\n\ud7ff\U0001f600", "c")], {})
     store.record([Change(1, "refused", 1, "400 x\0y", "a\0b", "c\0d", "c")], {})

@@ -198,7 +198,7 @@ def test_a_window_moves_the_limit_by_the_number_that_wait(seconds: float, limit:
 
 
 def test_a_limit_that_is_not_used_does_not_grow() -> None:
-    """If less than half of it is in flight, good times say nothing about the limit."""
+    """If less than half of it is in flight, short answer times say nothing about the limit."""
     vegas = Vegas(100)
     now = windows(vegas, 0.05, 4)
     windows(vegas, 0.05, 5, begin=now, busy=10)
