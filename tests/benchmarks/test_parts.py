@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import multiprocessing
+import multiprocessing.forkserver
 import subprocess
 import sys
 from collections import Counter
@@ -27,6 +29,17 @@ PROCESS_BY_PROCESS = {"codecs", "imports"}
 """Parts that start a process for each figure. Even with the smallest numbers they take as long as all others."""
 
 
+@pytest.fixture(scope="module")
+def forking() -> Iterator[Any]:
+    """Processes that are forked from one with all imports, which take longer than what the parts do here."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([f"benchmarks.parts.{name}" for name in NAMES])
+    yield context
+    # It would end with this process, and nobody would wait for it.
+    server: Any = multiprocessing.forkserver
+    server._forkserver._stop()
+
+
 def numbers(figures: Any) -> Iterator[float]:
     """All numbers in these figures, at any depth."""
     if is_mapping(figures):
@@ -41,8 +54,10 @@ def numbers(figures: Any) -> Iterator[float]:
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.soak if name in PROCESS_BY_PROCESS else ()) for name in NAMES]
 )
-def test_every_part_measures_and_shows(name: str) -> None:
+def test_every_part_measures_and_shows(name: str, forking: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The figures are finite and can be kept as JSON. A row of a table has as many cells as there are columns."""
+    if name not in PROCESS_BY_PROCESS:
+        monkeypatch.setattr(multiprocessing, "get_context", {"spawn": forking}.__getitem__)
     figures = json.loads(json.dumps(part(name).measure(TINY, lambda _: None)))
     assert all(math.isfinite(number) for number in numbers(figures))
     tables = part(name).tables(figures)

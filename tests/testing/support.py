@@ -12,6 +12,8 @@ import pytest
 from tests.support.warm import OURS
 
 PYTEST = "import sys, pytest; sys.exit(pytest.console_main())"
+IMPORTED = ("-W", "ignore:Module already imported so cannot be rewritten")
+"""Plugins that are imported already keep their assertions as they are."""
 
 
 def run(
@@ -42,8 +44,7 @@ def run(
             result = pytester.runpytest_subprocess(*given, timeout=120)
     else:
         given.insert(0, f"--basetemp={pytester.path.parent / f'{pytester.path.name}-inner'}")
-        # Plugins that are imported already keep their assertions as they are.
-        given += ["-W", "ignore:Module already imported so cannot be rewritten"]
+        given += IMPORTED
         begun = time.monotonic()
         program = OURS.start(PYTEST, *given, env={**os.environ, **environment}, cwd=pytester.path)
         out, err = program.communicate(timeout=120)

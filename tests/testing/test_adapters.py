@@ -72,6 +72,7 @@ def test_what_makes_no_adapter_is_refused(norce_adapter):
     ],
 )
 @pytest.mark.parametrize("bearer", [None, "of-the-callbacks"])
+@pytest.mark.in_turn("bearer")
 def test_an_adapter_is_called(
     pytester: pytest.Pytester, options: list[str], public_url: str | None, expected: str, bearer: str | None
 ) -> None:

@@ -8,15 +8,14 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 
 from tests.support.turns import for_soak
-from tests.testing.support import run
+from tests.support.warm import OURS
+from tests.testing.support import IMPORTED, PYTEST, run
 
 pytest_plugins = ["pytester"]
 
@@ -58,18 +57,16 @@ def printed(*settings: str) -> str:
         shop = shutil.copytree(SHOP, Path(folder, "shop"), ignore=shutil.ignore_patterns("__pycache__", ".*"))
         Path(shop, "conftest.py").write_text("\n".join(settings), "utf-8")
         loaded = [word for name in ("norce_order", "asyncio") for word in ("-p", name)]
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *loaded, "--norce-readings=each"],
+        status, out, err = OURS.run(
+            PYTEST,
+            *("-p", "no:cacheprovider", *loaded, "--norce-readings=each", *IMPORTED),
             cwd=shop,
             env=os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "COLUMNS": "80"},
-            capture_output=True,
-            text=True,
             timeout=170,
-            check=False,
         )
-    assert done.returncode == 0, done.stdout + done.stderr
-    found = re.search(r"^(=+ readings of the rules =+\n.*?)\n+=+ \d+ passed", done.stdout, re.MULTILINE | re.DOTALL)
-    assert found, done.stdout
+    assert status == 0, out + err
+    found = re.search(r"^(=+ readings of the rules =+\n.*?)\n+=+ \d+ passed", out, re.MULTILINE | re.DOTALL)
+    assert found, out
     return found[1]
 
 

@@ -81,12 +81,18 @@ def relied(found: dict[str, Any]) -> dict[str, list[str]]:
 @pytest.mark.parametrize(
     ("plugins", "mark", "arguments", "tests"),
     [
-        (("asyncio",), "asyncio", (), ["test_relies"]),
-        (("asyncio", "xdist"), "asyncio", ("-n2",), ["test_relies"]),
-        (("anyio",), "anyio", (), ["test_relies[asyncio]", "test_relies[trio]"]),
-        (("anyio",), "anyio", ("--norce-socket", "-k", "trio"), ["test_relies[trio]"]),
+        pytest.param(("asyncio",), "asyncio", (), ["test_relies"], id="asyncio"),
+        # An ordinary run has the report of workers in test_kinds_of_tests.
+        pytest.param(
+            *(("asyncio", "xdist"), "asyncio", ("-n2",), ["test_relies"]),
+            id="asyncio with xdist",
+            marks=pytest.mark.soak,
+        ),
+        pytest.param(("anyio",), "anyio", (), ["test_relies[asyncio]", "test_relies[trio]"], id="anyio"),
+        pytest.param(
+            *(("anyio",), "anyio", ("--norce-socket", "-k", "trio"), ["test_relies[trio]"]), id="over a socket"
+        ),
     ],
-    ids=["asyncio", "asyncio with xdist", "anyio", "over a socket"],
 )
 def test_each(
     pytester: pytest.Pytester, plugins: tuple[str, ...], mark: str, arguments: tuple[str, ...], tests: list[str]
