@@ -73,7 +73,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _send_less(config: pytest.Config) -> None:
-    """A worker sends of a test only what is shown of it, as all five messages cost more than a short test."""
+    """Let a worker send only what is shown of a test, because all five messages cost more than a short test."""
     if config.getoption("durations") is not None or config.getoption("xmlpath"):
         return
     for plugin in config.pluginmanager.get_plugins():
@@ -93,8 +93,8 @@ def _send_if_shown(send: Callable[..., None], event: str, **given: Any) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
-    """Of several workers one compiles the tests, while the others wait; none collects garbage, as all that it makes
-    stays."""
+    """Let one of several workers compile the tests while the others wait. No garbage is collected, because all objects
+    made here stay."""
     gc.disable()
     try:
         with _compiling(session.config) if "PYTEST_XDIST_WORKER" in os.environ else contextlib.nullcontext():
@@ -105,8 +105,8 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
 
 @contextlib.contextmanager
 def _compiling(config: pytest.Config) -> Generator[None]:
-    """For the first worker at once; for each other when the first has left it, or has ended."""
-    # The folder of the run, in which each worker has its own.
+    """Let the first worker in at once, and every other one when the first has left or ended."""
+    # This is the folder of the run, in which each worker has its own.
     with (Path(str(config.getoption("basetemp"))).parent / "compiling").open("w") as first:
         try:
             fcntl.flock(first, fcntl.LOCK_EX | fcntl.LOCK_NB)

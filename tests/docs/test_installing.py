@@ -34,7 +34,7 @@ def test_nothing_is_installed_from_an_index() -> None:
 
 
 def test_a_line_that_installs_from_an_index_would_be_found() -> None:
-    """The check finds such a line in each form."""
+    """The check finds the line in each form."""
     for line in (
         "pip install norce-order-async",
         "pip install 'norce-order-async[fast]'",

@@ -312,7 +312,8 @@ async def test_a_send_whose_turn_comes_too_late_does_not_begin(make_engine: Engi
 
 
 async def test_a_client_of_the_user_ends_as_before(server: FaultServer) -> None:
-    """The sockets of the user's client are not ours, so an answer that it notices too late is reported as unknown."""
+    """The sockets of the user's client are not ours, so an answer that it notices too late may be reported as
+    unknown."""
     async with httpx.AsyncClient(verify=NO_TLS) as client:
         ended = await blocked_sends(HttpxEngine(client=client), server, *[("good", "total")] * 3)
     assert len(ended) == 3

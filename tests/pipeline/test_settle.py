@@ -266,7 +266,7 @@ async def test_the_second_loss_is_not_followed_by_a_third_try() -> None:
 
 
 async def test_an_attempt_that_was_never_sent_is_not_the_repeat() -> None:
-    """Attempts that were not sent or rejected do not count as the one repeat after a loss."""
+    """Attempts that were rejected or never sent do not count as the one repeat after a loss."""
     alone = [orders(("o9", "c1")), orders()]
     steps = [lost("connect"), answer(429), lost("read"), *NONE, answer(201, {"id": "o9"}), *alone]
     assert (await stand(steps).call(CREATE_ORDER, options=CallOptions(max_attempts=9))).id == "o9"
@@ -675,7 +675,7 @@ async def test_a_404_without_a_loss_is_not_found(operation: Operation, first: St
 
 
 async def test_a_refusal_after_a_lost_write_warns() -> None:
-    """If an earlier attempt may have taken effect, the refusal says so. An attempt that was not sent or rejected does
+    """If an earlier attempt may have taken effect, the refusal says so. An attempt that was rejected or never sent does
     not count."""
     with pytest.raises(RefusedError, match="an earlier attempt may have taken effect") as caught:
         await stand([lost("read"), answer(422)]).call(SET_CART)

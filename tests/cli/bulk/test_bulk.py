@@ -438,7 +438,7 @@ def test_doing_orders_twice_goes_without_a_journal(here: Shop, tmp_path: Path) -
 
 
 def test_refused_orders_of_an_export_are_tried_again(here: Shop, tmp_path: Path) -> None:
-    """The same file then has them too, without --force."""
+    """The retry adds the orders to the same file, without ``--force``."""
     out, ids = tmp_path / "out.csv", here.ids(4)
     journal = str(tmp_path / "export.journal")
     here.sandbox.faults.play({"rules": [{"fault": {"answer": 404}, "operations": ["reads"], "first": 1}]})
