@@ -41,7 +41,7 @@ def leave_out_exceptions(items: Sequence[pytest.Item], rootdir: Path) -> None:
     """Skip the tests that do not apply under the harsh readings.
 
     Raises:
-        UsageError: an exception names no test of a file that was collected.
+        UsageError: an entry names no test of a file that was collected.
     """
     reasons = dict(exceptions())
     names = {item: f"{item.path.relative_to(rootdir)}::{getattr(item, 'originalname', item.name)}" for item in items}

@@ -79,7 +79,7 @@ def test_interrupted() -> None:
 
 
 def test_a_reader_that_leaves() -> None:
-    """A pipe that is closed early (``| head``) causes no traceback."""
+    """A pipe that is closed early, as by ``| head``, causes no traceback."""
     with started("demo", "--orders", "1") as process:
         assert process.stdout
         assert process.stderr
@@ -141,7 +141,7 @@ def test_yes_at_the_terminal() -> None:
 
 
 def test_without_a_terminal_to_ask() -> None:
-    """Without a terminal and without --yes it refuses, and sends nothing."""
+    """Without a terminal and without --yes the demo refuses, and sends nothing."""
     with Sandbox() as sandbox:
         ran = piped("demo", "--environment", "playground", env=settings_for(sandbox))
         assert ran.code == 1
@@ -161,7 +161,7 @@ def test_without_a_terminal_to_ask() -> None:
     ],
 )
 def test_refused_before_anything_is_sent(environment: str, settings: dict[str, str], complaint: str) -> None:
-    """Production, and settings that are missing or wrong, end it with one line that names them."""
+    """Production, and settings that are missing or wrong, end the demo with one line that names them."""
     known = {"NORCE_MERCHANT": "acme", "NORCE_CHANNEL": "se", "NORCE_TOKEN": "t"}
     ran = inside("demo", "--environment", environment, "--yes", env=known | settings)
     assert (ran.code, ran.out) == (1, "")

@@ -3,7 +3,7 @@
     python -m tests.client.forked_program URL AUTHORITY ENGINE LOOP
 
 The parent's calls are slow and in flight when it forks. The child makes calls of its own with the same client,
-collects garbage and exits as programs do. Both say in JSON which ids they were given for which they asked for.
+collects garbage and exits as programs do. Both print as JSON which id they got for each id that they requested.
 """
 
 from __future__ import annotations

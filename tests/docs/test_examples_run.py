@@ -30,7 +30,7 @@ def test_the_tutorial_is_short() -> None:
 
 
 def test_the_tutorial_reads_the_environment() -> None:
-    """With --playground and no settings it names the variables and sends nothing."""
+    """With --playground and no settings the tutorial ends with an error that names a variable."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NORCE_")}
     command = [sys.executable, str(ROOT / "examples/tutorial.py"), "--playground"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment, check=False)

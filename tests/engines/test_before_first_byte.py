@@ -91,7 +91,8 @@ async def test_a_request_that_may_not_be_sent_stays_and_has_its_reason(
 async def test_it_is_asked_for_the_connection_that_replaces_a_stale_one(
     make_engine: EngineFactory, server: FaultServer
 ) -> None:
-    """Opening another connection takes time, in which the item may get another worker."""
+    """The engine asks again after it opened another connection, because that takes time in which the item may get
+    another worker."""
 
     class Clock(SystemClock):
         added = 0.0

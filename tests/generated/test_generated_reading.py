@@ -44,7 +44,7 @@ def test_words_are_read_in_any_case_and_written_as_they_came(told: Told) -> None
 
 
 def test_an_unknown_word_is_kept_and_reported(told: Told) -> None:
-    """A new status does not lose the order."""
+    """An order with a status that is not in the description can be read and goes back as it came."""
     state = State.from_dict({"currentStatus": "Paused"})
     assert state.current_status == "Paused"
     assert state.to_dict() == {"currentStatus": "Paused"}

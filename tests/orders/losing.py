@@ -9,7 +9,7 @@ from norce_order_async.engines.httpx import HttpxEngine
 
 
 class LosingEngine:
-    """Loses the answers to the next requests of a method whose address ends so.
+    """An engine that loses the answers to the next requests with this method and an address that ends like this.
 
     ::
 

@@ -54,10 +54,10 @@ async def make(norce: Scope, count: int) -> set[str]:
 async def emptied(count: int, readings: tuple[Any, Any], *, prefetch: bool, clump: int) -> tuple[int, int]:
     """Move every order that an iteration yields out of its status while others are created.
 
-    A ``clump`` of orders shares one moment, and so do the others by sevens.
+    A ``clump`` of orders shares one moment, and the others share their moments in sevens.
 
     Returns:
-        How many pages were read, and how many orders were met.
+        The number of pages that were read, and of orders that were yielded.
     """
     clock = ManualClock()
     chosen: dict[str, str] = dict(zip(("pagination-size", "dates"), readings, strict=True))

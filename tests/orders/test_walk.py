@@ -31,12 +31,12 @@ class Listed:
 
 
 class Listing:
-    """A service's list of orders, with one reading of what is not published.
+    """A service's list of orders under one reading of the rules that are not published.
 
     Args:
-        page: entries on a page, whatever was asked for.
+        page: the number of entries on a page, whatever was requested.
         by_change: whether ``date_from`` looks at the last change instead of at the creation.
-        inclusive: whether it takes its own moment in.
+        inclusive: whether ``date_from`` includes its own moment.
     """
 
     def __init__(self, *, page: int, by_change: bool = False, inclusive: bool = True) -> None:
@@ -240,9 +240,9 @@ class OddOffsets:
     """A service that interprets the offset in its own way, with orders that show no time, or share one.
 
     Args:
-        count: orders it has.
-        page: entries on a page.
-        taken: the offset that it takes for the one asked for.
+        count: the number of orders.
+        page: the number of entries on a page.
+        taken: gives the offset that the service uses for the requested one.
     """
 
     def __init__(self, count: int, page: int, taken: Callable[[int], int], created: datetime | None = None) -> None:

@@ -116,7 +116,7 @@ def test_it_imports_alone(installed: Installed) -> None:
 
 
 def test_the_command_without_its_extra_says_what_to_install(installed: Installed) -> None:
-    """The installed script itself is run."""
+    """The installed script names the missing extra without a traceback."""
     done = ran(str(installed.python.with_name("norce-order")), "--version", cwd=installed.folder)
     assert done.returncode != 0
     assert "norce-order-async" in done.stderr

@@ -133,7 +133,7 @@ async def test_a_body_that_can_not_be_written_is_refused(body: Any, query: Mappi
     ],
 )
 def test_a_client_is_built_right_or_not_at_all(wrong: dict[str, Any], told: str) -> None:
-    """The text names the setting; it never holds a token."""
+    """The error names the setting, and never shows a token."""
     with pytest.raises(ConfigurationError, match=told) as caught:
         NorceOrderClient(**{**RIGHT, **wrong})
     if isinstance(wrong.get("token"), str) and wrong["token"].strip():

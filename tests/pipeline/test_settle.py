@@ -306,7 +306,7 @@ async def test_an_empty_page_after_others_proves_that_it_is_not_there() -> None:
 
 
 class Unfiltered:
-    """A service that ignores the filter, and by default also the offset."""
+    """A service that ignores the filter, and the offset too unless it ``moves``."""
 
     def __init__(self, *, moves: bool, creation: Step) -> None:
         self.moves = moves

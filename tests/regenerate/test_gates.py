@@ -204,7 +204,7 @@ def test_only_files_of_a_regeneration_are_proposed(name: str, tmp_path: Path) ->
 
 
 def test_the_generator_is_installed_by_hashes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Every package of requirements.txt has its hashes, and one with another content is not installed."""
+    """Every package of requirements.txt has its hashes, and a package whose hash differs is not installed."""
     environment: Any = importlib.import_module("regenerate.environment")
     pinned = environment.REQUIREMENTS.read_text(encoding="utf-8")
     lines = pinned.replace("\\\n", "").splitlines()

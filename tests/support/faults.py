@@ -84,10 +84,11 @@ class Seeded:
     """Random faults, at a rate; the same seed draws the same ones in the order in which requests arrive.
 
     Args:
-        seed: of the random numbers.
-        rate: of the requests that meet a fault.
-        faults: which ones, evenly.
-        writes_only: whether reads are left alone; then they draw nothing, and so many writes meet so many faults.
+        seed: the seed of the random numbers.
+        rate: the share of the requests that get a fault.
+        faults: the faults, each as likely as the others.
+        writes_only: whether reads get no fault. They draw nothing then, so only the writes decide how many faults there
+            are.
     """
 
     def __init__(self, seed: int, rate: float, faults: Sequence[Fault], *, writes_only: bool = False) -> None:

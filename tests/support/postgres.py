@@ -57,8 +57,8 @@ class PostgresServer:
     """A server whose data is in a folder of its own. Use it with ``with``.
 
     Args:
-        folder: for its data and its socket; made, and gone at the end, if there is none given.
-        settings: other than those of the tests.
+        folder: the folder for its data and its socket; without one a folder is made, and removed at the end.
+        settings: settings that differ from those of the tests.
     """
 
     def __init__(self, folder: Path | None = None, *, settings: Mapping[str, str] = MappingProxyType({})) -> None:

@@ -104,7 +104,8 @@ class Proxy:
         upstream: the service's base URL, plain http.
         plan: what happens to which request; may be changed at any time.
         delay: seconds that ``DELAY`` and ``LATE`` take.
-        answers_all: whether the service answers whatever it gets; where it does not, the proxy hangs up as it does.
+        answers_all: whether the service answers every request. If it does not, the proxy closes the connection, as the
+            service does.
     """
 
     def __init__(self, upstream: str, plan: Plan = passes, *, delay: float = 0.005, answers_all: bool = True) -> None:
@@ -152,7 +153,7 @@ class Proxy:
         self._loop.call_soon_threadsafe(self._let_go.set)
 
     async def while_held(self) -> None:
-        """Wait, on the proxy's loop, until they are released."""
+        """Wait on the proxy's loop until the held requests are released."""
         assert self._let_go is not None
         await self._let_go.wait()
 

@@ -5,7 +5,7 @@ A module makes a fixture of these::
     @pytest.fixture(params=["asyncio", "trio"])
     def anyio_backend(request): return in_virtual_time(request.param)
 
-Nothing that goes over a socket belongs there: its answer would come after every timer.
+Tests over a socket can't use them, because an answer would come after every timer.
 """
 
 from __future__ import annotations

@@ -396,7 +396,7 @@ def test_patches_of_others_stay(pytester: pytest.Pytester, scope: str, ini: str)
 
 
 def test_patches_that_outlast_the_run_stay(pytester: pytest.Pytester) -> None:
-    """The guard does not undo them, and the functions that they replaced still work."""
+    """The guard does not undo a project's patches, and the functions that they replaced still work."""
     pytester.makeconftest(
         """
         import ssl

@@ -362,7 +362,7 @@ def test_in_this_process(pytester: pytest.Pytester) -> None:
 
 
 def test_it_is_loaded_on_demand(pytester: pytest.Pytester) -> None:
-    """A run without the option does not load it."""
+    """A run without the option does not load the module of readings."""
     written(
         pytester,
         "import sys\n\ndef test_it(norce_sandbox):\n"
