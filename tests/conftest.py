@@ -97,7 +97,7 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
     made here stay."""
     gc.disable()
     try:
-        with _compiling(session.config) if "PYTEST_XDIST_WORKER" in os.environ else contextlib.nullcontext():
+        with _compiling(session.config) if hasattr(session.config, "workerinput") else contextlib.nullcontext():
             return (yield)
     finally:
         gc.enable()
