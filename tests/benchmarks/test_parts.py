@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-import multiprocessing
-import multiprocessing.forkserver
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -22,22 +21,34 @@ from benchmarks.server import Door, service
 
 from benchmarks import bulk
 from norce_order_async._json import is_list, is_mapping
+from tests.support.warm import Warm
 
 pytestmark = pytest.mark.slow(group="benchmarks")
+
+ROOT = Path(__file__).parents[2]
 
 PROCESS_BY_PROCESS = {"codecs", "imports"}
 """Parts that start a process for each figure. Even with the smallest numbers they take as long as all others."""
 
 
-@pytest.fixture(scope="module")
-def forking() -> Iterator[Any]:
-    """Processes that are forked from one with all imports, which take longer than what the parts do here."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([f"benchmarks.parts.{name}" for name in NAMES])
-    yield context
-    # It would end with this process, and nobody would wait for it.
-    server: Any = multiprocessing.forkserver
-    server._forkserver._stop()
+FORKING = Warm(*(f"benchmarks.parts.{name}" for name in NAMES), environment={**os.environ, "PYTHONPATH": str(ROOT)})
+MEASURED = """
+import json, multiprocessing, sys
+from benchmarks.parts import part
+from benchmarks.scale import TINY
+
+multiprocessing.get_context = {"spawn": multiprocessing.get_context("fork")}.__getitem__
+json.dump(part(sys.argv[1]).measure(TINY, lambda _: None), sys.stdout)
+"""
+"""The processes of a part are forked, since each would take longer over its imports than over what it does here."""
+
+
+def measured(name: str) -> Any:
+    if name in PROCESS_BY_PROCESS:
+        return json.loads(json.dumps(part(name).measure(TINY, lambda _: None)))
+    status, out, err = FORKING.run(MEASURED, name, cwd=ROOT, timeout=300)
+    assert status == 0, err
+    return json.loads(out)
 
 
 def numbers(figures: Any) -> Iterator[float]:
@@ -54,11 +65,9 @@ def numbers(figures: Any) -> Iterator[float]:
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.soak if name in PROCESS_BY_PROCESS else ()) for name in NAMES]
 )
-def test_every_part_measures_and_shows(name: str, forking: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_part_measures_and_shows(name: str) -> None:
     """The figures are finite and can be kept as JSON. A row of a table has as many cells as there are columns."""
-    if name not in PROCESS_BY_PROCESS:
-        monkeypatch.setattr(multiprocessing, "get_context", {"spawn": forking}.__getitem__)
-    figures = json.loads(json.dumps(part(name).measure(TINY, lambda _: None)))
+    figures = measured(name)
     assert all(math.isfinite(number) for number in numbers(figures))
     tables = part(name).tables(figures)
     assert bool(tables) == (name != "load")
