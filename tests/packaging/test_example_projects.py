@@ -1,7 +1,8 @@
 """The example projects run by the commands of their READMEs in a fresh environment, and are then used.
 
 The shop is installed from the checkout, as its README says, and the others from the wheel, which is quicker. An
-ordinary run does this with one of them. The tests of the others run in ``tests/examples``, in the present environment.
+ordinary run does this with one of them, by the pip of this environment. The tests of the others run in
+``tests/examples``, in the present environment.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 import csv
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -41,8 +44,19 @@ def copied(name: str, folder: Path) -> Path:
     return folder / "examples" / name
 
 
-def follow(example: Path, until: str = "", wheel: Path | None = None) -> str:
-    """Run the README's commands, up to one that contains ``until``, and return the output of the last one."""
+OUR_PIP = {
+    "python -m venv .venv": "python -m venv --without-pip .venv",
+    ".venv/bin/pip install --upgrade pip": ":",
+    ".venv/bin/pip install": f"{shlex.quote(sys.executable)} -m pip --python .venv/bin/python install",
+}
+"""Beginnings of a README's commands, with those that take the pip of this environment."""
+
+
+def follow(example: Path, until: str = "", wheel: Path | None = None, *, our_pip: bool = False) -> str:
+    """Run the README's commands, up to one that contains ``until``, and return the output of the last one.
+
+    With ``our_pip`` the environment gets no pip of its own, which takes as long to install as all else.
+    """
     lines = [
         line
         for language, code in blocks(example.joinpath("README.md").read_text("utf-8"))
@@ -55,6 +69,9 @@ def follow(example: Path, until: str = "", wheel: Path | None = None) -> str:
     for line in lines:
         if wheel is not None:
             line = line.replace("../..", str(wheel))
+        if our_pip:
+            begun = next((shown for shown in OUR_PIP if line.startswith(shown)), "")
+            line = OUR_PIP.get(begun, "") + line.removeprefix(begun)
         told = demanded("bash", "-c", line, cwd=example)
     return told
 
@@ -145,11 +162,11 @@ def test_the_service(wheel: Path, tmp_path: Path) -> None:
             process.wait()
 
 
-@pytest.mark.parametrize("kills", [1, pytest.param(3, marks=pytest.mark.soak)])
-def test_the_nightly_job(wheel: Path, tmp_path: Path, kills: int) -> None:
+@pytest.mark.parametrize(("kills", "orders"), [(1, 2000), pytest.param(3, 6000, marks=pytest.mark.soak)])
+def test_the_nightly_job(wheel: Path, tmp_path: Path, kills: int, orders: int) -> None:
     """The job is killed while answers are lost. Each order is completed once, and those that can't be are named."""
     example = copied("nightly", tmp_path)
-    follow(example, until="nightly.py", wheel=wheel)
+    follow(example, until="nightly.py", wheel=wheel, our_pip=kills == 1)
     command = next(c for c in commands(example.joinpath("README.md").read_text("utf-8")) if "nightly.py" in c)
     kill_at: list[int] = []
     lock = threading.Lock()
@@ -171,7 +188,7 @@ def test_the_nightly_job(wheel: Path, tmp_path: Path, kills: int) -> None:
 
     told = ""
     with Sandbox(seed=11, on_request=answered) as sandbox:
-        sandbox.seed_orders(6000, merchant="demo", seed=11)
+        sandbox.seed_orders(orders, merchant="demo", seed=11)
         ripe, unpaid = accepted(sandbox)
         kill_at += [len(ripe) * number // (kills + 1) for number in range(1, kills + 1)]
         sandbox.faults.play({"rules": [{"operations": "UpdateCheckoutOrderState", "every": 9, "fault": "lose-answer"}]})
