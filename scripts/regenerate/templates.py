@@ -2,6 +2,7 @@
 
 import keyword
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -11,8 +12,9 @@ from regenerate import text
 from regenerate.failure import RegenerationError
 
 
+@cache
 def environment(folder: Path) -> Environment:
-    """The renderer for the templates of a folder, without those of the generator."""
+    """The renderer for the templates of a folder, without those of the generator. Each template is compiled once."""
     made = Environment(  # noqa: S701 - it is Python that is written
         loader=FileSystemLoader(folder),
         trim_blocks=True,
