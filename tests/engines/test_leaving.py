@@ -387,6 +387,6 @@ async def test_nothing_keeps_the_context_of_a_caller(server: FaultServer, sends_
             group.cancel_scope.cancel()
         # The rest of the send ends in a few rounds of the loop, unless it can't be ended.
         while refs[0]() is not None and sends_with != "handed in":
-            await anyio.sleep(0.01)
+            await anyio.sleep(0.05)
             gc.collect()
         server.free.set()
