@@ -85,8 +85,7 @@ def browser() -> Generator[Browser]:
         pytest.skip(lacking)
     from playwright.sync_api import sync_playwright
 
-    # Nobody sees its frames, so nothing draws them in the stead of a graphics card. Chromium's own sandbox does not work
-    # for root.
+    # Without a graphics card Chromium would run a program in its stead. Its own sandbox does not work for root.
     arguments = [*QUIET, "--disable-gpu", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=executable(), args=arguments)
