@@ -262,6 +262,92 @@ async def test_a_job_that_is_killed_when_it_moves_its_file(
     assert read_ids(out) == sorted(ids)
 
 
+@pytest.mark.parametrize("ending", ["jsonl", "csv", "parquet"])
+async def test_a_job_that_is_killed_before_it_makes_its_file_again(
+    sandbox: Sandbox, tmp_path: Path, journal: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    """The order that was tried again is recorded, and the file in place does not have it. The next run makes the
+    file."""
+    out = tmp_path / f"orders.{ending}"
+    async with client_of(sandbox) as norce:
+        ids = await new_orders(norce, 4)
+
+        async def run() -> None:
+            async with norce.bulk(journal, load=FEW) as job:
+                await all_of(job.run(ids, actions.export(out)))
+
+        one_read_is_refused(sandbox)
+        await run()
+        assert plan_again(journal, ["refused"]) == 1
+        with monkeypatch.context() as killed:
+            killed.setattr(ExportFile, "finish", not_finished)
+            await run()
+        assert len(read_ids(out)) == 3
+        await run()
+    assert read_ids(out) == sorted(ids)
+    assert names_of(out) == [out.name]
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "csv", "parquet"])
+@pytest.mark.parametrize("call", ["replace", "unlink"])
+async def test_a_job_that_is_killed_leaves_no_file_behind(
+    sandbox: Sandbox, tmp_path: Path, journal: Path, monkeypatch: pytest.MonkeyPatch, ending: str, call: str
+) -> None:
+    """It may be killed with orders in a file aside, or with the file in place and its lines beside it. Runs after that
+    leave the file alone in its folder."""
+    out = tmp_path / f"orders.{ending}"
+
+    def killed(path: Path, *_: Any, **__: Any) -> None:
+        raise OSError(errno.EIO, "killed", str(path))
+
+    async with client_of(sandbox) as norce:
+        ids = await new_orders(norce, 4)
+
+        async def run(call: str = "") -> None:
+            with monkeypatch.context() as patched:
+                if call:
+                    patched.setattr(Path, call, killed)
+                async with norce.bulk(journal, load=FEW) as job:
+                    if call:
+                        with pytest.raises(JournalError, match="killed"):
+                            await all_of(job.run(ids, actions.export(out)))
+                    else:
+                        await all_of(job.run(ids, actions.export(out)))
+
+        one_read_is_refused(sandbox)
+        await run("replace" if call == "replace" else "")
+        assert plan_again(journal, ["refused"]) == 1
+        await run("unlink" if call == "unlink" else "")
+        await run()
+    assert read_ids(out) == sorted(ids)
+    assert names_of(out) == [out.name]
+
+
+async def test_a_file_that_was_moved_away(sandbox: Sandbox, tmp_path: Path, journal: Path) -> None:
+    """The job is done, so the same program again makes no second file, even if orders may be tried again."""
+    out = tmp_path / "orders.csv"
+    async with client_of(sandbox) as norce:
+        ids = await new_orders(norce, 3)
+
+        async def run() -> None:
+            async with norce.bulk(journal, load=FEW) as job:
+                await all_of(job.run(ids, actions.export(out)))
+
+        one_read_is_refused(sandbox)
+        await run()
+        remove(out)
+        await run()
+        assert not is_there(out)
+        assert plan_again(journal, ["refused"]) == 1
+        await run()
+    assert read_ids(out) == sorted(ids)
+
+
+def names_of(out: Path) -> list[str]:
+    """The names of the file and of those beside it that begin alike."""
+    return [name for name in names_in(out.parent) if name.startswith(out.name)]
+
+
 async def test_a_file_that_was_changed_is_kept_when_orders_are_tried_again(
     sandbox: Sandbox, tmp_path: Path, journal: Path
 ) -> None:

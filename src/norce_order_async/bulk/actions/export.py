@@ -195,10 +195,12 @@ class ExportFile(OutputFile[dict[str, Any]]):
     def finish(self, *, keep_lines: bool, record: Callable[[Sequence[list[int]]], None] | None = None) -> None:
         """Make the real file. Until it is there, the working file is kept, so that this can be done again."""
         self.close()
-        aside = self.working
+        aside, new = self.working, self.out.with_name(f"{self.out.name}.new")
         if keep_lines or self.format != "jsonl":
-            aside = self.out.with_name(f"{self.out.name}.new")
+            aside = new
             self.write(aside)
+        elif record is not None:
+            new.unlink(missing_ok=True)  # an earlier run may have been killed that kept its lines
         if record is not None:
             # A run may be killed before the file is moved: the one in place stays known as one of this job.
             versions = (version_of(self.out), version_of(aside))

@@ -99,6 +99,8 @@ class OutputFile(ABC, Generic[T_contra]):
         self.length = 0
         self.made: Sequence[list[int]] = ()
         """The versions of the real file that earlier runs of the job may have made; the latest is the last."""
+        self.made_of: int | None = None
+        """The length of the lines of which the job has made its file; None if it has made none."""
 
     @abstractmethod
     def line(self, value: T_contra) -> bytes:
@@ -126,15 +128,14 @@ class OutputFile(ABC, Generic[T_contra]):
             raise OutExistsError(f"{self.out} is there already: name another file, or give overwrite=True")
 
     def is_left(self, length: int | None) -> bool:
-        """Whether a run ended before it made the real file of the working file. It reads the disk.
+        """Whether a run ended before it made the real file of all lines in the working file. It reads the disk.
 
         Args:
             length: the length of the lines that the journal has recorded; None if it has recorded none.
         """
-        if length is None or not self.working.is_file():
+        if length is None or length == self.made_of:
             return False
-        is_made = bool(self.made) and version_of(self.out) == self.made[-1]
-        return not is_made and self._may_replace()
+        return self.working.is_file() and self._may_replace()
 
     def _may_replace(self) -> bool:
         """Whether there is no real file, or one that may be replaced: the job made it, or any may be overwritten."""

@@ -23,6 +23,7 @@ from norce_order_async.bulk.journal.reading import (
     DUPLICATES,
     LISTED,
     MADE,
+    MADE_OF,
     MAX_RATE,
     SETTLES,
     SOURCE,
@@ -259,7 +260,7 @@ class Journal:
 
         def is_left() -> bool:
             facts = self._store.facts()
-            output.made = facts.get(MADE, ())
+            output.made, output.made_of = facts.get(MADE, ()), facts.get(MADE_OF)
             return output.is_left(facts.get(SPOOLED))
 
         return await self._in_thread(is_left)
@@ -283,7 +284,17 @@ class Journal:
         def finish() -> None:
             counts = self._store.counts()
             failed = bool(counts.get("refused") or counts.get("unknown"))
-            output.finish(keep_lines=failed, record=lambda versions: self._store.put_facts({MADE: versions}))
+            is_recorded = False
+
+            def record(versions: Sequence[list[int]]) -> None:
+                nonlocal is_recorded
+                self._store.put_facts({MADE: versions})
+                is_recorded = True
+
+            output.finish(keep_lines=failed, record=record)
+            if is_recorded:
+                # Last, so that a run that is killed before leaves all that remains to the next one.
+                self._store.put_facts({MADE_OF: output.length})
 
         await self._in_thread(finish)
 

@@ -31,6 +31,8 @@ DATES: Final = "dates"
 SPOOLED: Final = "spooled"
 MADE: Final = "made"
 """The fact: the versions of the file that the job may have made of its lines, each as size and time of change."""
+MADE_OF: Final = "made_of"
+"""The fact: the length of the lines of which the job has made its file."""
 DUPLICATES: Final = "duplicates"
 MAX_RATE: Final = "max_rate"
 """The fact: the rate that the workers of a job share."""
@@ -236,7 +238,8 @@ _FACTS: Final[Mapping[str, Callable[[object], bool]]] = {
     LISTED: _is_flag,
     SPOOLED: _is_count,
     MADE: _are_versions,
+    MADE_OF: _is_count,
     DUPLICATES: _is_count,
     MAX_RATE: _is_rate_or_none,
 }
-_NEEDED: Final = tuple(name for name in _FACTS if name not in (LISTED, SPOOLED, MADE, DUPLICATES, MAX_RATE))
+_NEEDED: Final = tuple(name for name in _FACTS if name not in (LISTED, SPOOLED, MADE, MADE_OF, DUPLICATES, MAX_RATE))
