@@ -302,14 +302,17 @@ async def test_workers_that_are_killed_and_frozen(place: Place, tmp_path: Path, 
     done, and then changes no file."""
 
     def run(place: Place, folder: Path) -> None:
+        # The service is so slow that two are seen at work, and still are when one is killed.
+        place.sandbox.faults.play(FaultPlan([FaultRule(Delay(0.5))]))
         workers = [worker(place) for _ in range(3)]
         try:
             while len(busy := place.busy()) < 2:
                 time.sleep(0.01)
             killed, stopped = [one for one in workers if one.pid in busy][:2]
-            time.sleep(random.uniform(0.0, 0.1))
+            time.sleep(random.uniform(0.0, 0.5))
             killed.kill()
             os.kill(stopped.pid, signal.SIGSTOP)
+            place.sandbox.faults.play(FaultPlan([FaultRule(Delay(0.05))]))
             wait_until(lambda: read_journal(place.journal, reasons=False).manifest is not None)
             before = written(folder)
             os.kill(stopped.pid, signal.SIGCONT)
@@ -322,8 +325,6 @@ async def test_workers_that_are_killed_and_frozen(place: Place, tmp_path: Path, 
             end(workers)
 
     ids = await orders(place.sandbox, 120)
-    # The service is so slow that several workers are seen at work.
-    place.sandbox.faults.play(FaultPlan([FaultRule(Delay(0.05))]))
     for number in range(rounds):
         here, folder = replace(place, journal=replace(place.journal, job=f"round {number}")), tmp_path / f"{number}"
         await list_shards(here.recipe, ids, actions.export(folder, format="csv"), journal=here.journal, shards=8)
