@@ -382,7 +382,7 @@ async def test_lines_that_were_removed_before_orders_are_tried_again(
         one_read_is_refused(sandbox)
         for match in (
             "",
-            r"orders\.csv\.part is shorter .* truncated, replaced or removed: put it back, or export with a new",
+            r"/orders\.csv\.part does not hold .* removed, or the job was begun in another folder: put it back",
         ):
             async with norce.bulk(journal, load=FEW) as job:
                 run = job.run(ids, actions.export(out))
@@ -395,6 +395,34 @@ async def test_lines_that_were_removed_before_orders_are_tried_again(
                 remove(out.with_name("orders.csv.part"))
                 plan_again(journal, ["refused"])
     assert len(read_ids(out)) == 2
+    assert names_of(out) == [out.name]
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "csv", "parquet"])
+async def test_lines_that_another_job_has_replaced(
+    sandbox: Sandbox, tmp_path: Path, journal: Path, ending: str
+) -> None:
+    """Both jobs export to one file. The first does not take the lines of the second for its own, although these are as
+    long, and its error says what the user can do."""
+    out = tmp_path / f"orders.{ending}"
+    async with client_of(sandbox) as norce:
+        ids = await new_orders(norce, 6)
+
+        async def run(journal: Path, ids: list[str]) -> None:
+            async with norce.bulk(journal, load=FEW) as job:
+                await all_of(job.run(ids, actions.export(out, fields={"id": "id"}, overwrite=True)))
+
+        for its, some in ((journal, ids[:3]), (tmp_path / "second.journal", ids[3:])):
+            one_read_is_refused(sandbox)
+            await run(its, some)
+        of_second = read_ids(out)
+        assert plan_again(journal, ["refused"]) == 1
+        with pytest.raises(JournalError, match=r"\.part does not hold the orders .* export with a new journal"):
+            await run(journal, ids[:3])
+        assert read_ids(out) == of_second
+        assert plan_again(tmp_path / "second.journal", ["refused"]) == 1
+        await run(tmp_path / "second.journal", ids[3:])
+    assert read_ids(out) == sorted(ids[3:])
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])

@@ -10,6 +10,7 @@ real file once more. The journal recognises the real files that its job made by 
 from __future__ import annotations
 
 import os
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ from stat import S_ISREG
 from typing import BinaryIO, Generic, TypeVar
 
 from norce_order_async.errors import ConfigurationError
+
+_READ_AT_ONCE = 1 << 20
 
 T_contra = TypeVar("T_contra", contravariant=True)
 
@@ -140,6 +143,32 @@ class OutputFile(ABC, Generic[T_contra]):
     def _may_replace(self) -> bool:
         """Whether there is no real file, or one that may be replaced: the job made it, or any may be overwritten."""
         return self._overwrite or not os.path.lexists(self.out) or version_of(self.out) in self.made
+
+    def kept_lines(self, length: int) -> list[int]:
+        """Return the length and a checksum of the lines that a run keeps, for :meth:`check_kept`.
+
+        Raises:
+            OSError: they can't be read.
+        """
+        checksum, left = 0, length
+        with kept_file(self.working) as lines:
+            while left and (some := lines.read(min(left, _READ_AT_ONCE))):
+                checksum, left = zlib.crc32(some, checksum), left - len(some)
+        return [length - left, checksum]
+
+    def check_kept(self, lines: Sequence[int]) -> None:
+        """Check that the working file begins with the lines that an earlier run has kept.
+
+        Raises:
+            OSError: it does not: another job may write to the same file.
+        """
+        if self.working.is_file() and self.kept_lines(lines[0]) == list(lines):
+            return
+        raise OSError(
+            f"{self.working.absolute()} does not hold the orders that its journal has recorded: it was changed or "
+            "removed, or the job was begun in another folder: put it back, run the job in that folder, or export with "
+            "a new journal"
+        )
 
     def open(self, length: int) -> None:
         """Open the working file with its first ``length`` bytes.

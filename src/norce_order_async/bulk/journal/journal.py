@@ -21,6 +21,7 @@ from norce_order_async.bulk.journal.errors import JournalError, JournalMismatchE
 from norce_order_async.bulk.journal.reading import (
     DATES,
     DUPLICATES,
+    KEPT,
     LISTED,
     MADE,
     MADE_OF,
@@ -269,7 +270,10 @@ class Journal:
         """Write lines to a file from now on, from the length on that the journal has recorded."""
 
         def opened() -> None:
-            output.open(int(self._store.facts().get(SPOOLED, 0)))
+            facts = self._store.facts()
+            if KEPT in facts:
+                output.check_kept(facts[KEPT])
+            output.open(int(facts.get(SPOOLED, 0)))
 
         await self._in_thread(opened)
         self._output = output
@@ -294,7 +298,8 @@ class Journal:
             output.finish(keep_lines=failed, record=record)
             if is_recorded:
                 # Last, so that a run that is killed before leaves all that remains to the next one.
-                self._store.put_facts({MADE_OF: output.length})
+                kept = {KEPT: output.kept_lines(output.length)} if failed else {}
+                self._store.put_facts({MADE_OF: output.length, **kept})
 
         await self._in_thread(finish)
 

@@ -33,6 +33,8 @@ MADE: Final = "made"
 """The fact: the versions of the file that the job may have made of its lines, each as size and time of change."""
 MADE_OF: Final = "made_of"
 """The fact: the length of the lines of which the job has made its file."""
+KEPT: Final = "kept"
+"""The fact: the length and the checksum of the lines that it kept then."""
 DUPLICATES: Final = "duplicates"
 MAX_RATE: Final = "max_rate"
 """The fact: the rate that the workers of a job share."""
@@ -212,6 +214,10 @@ def _are_versions(value: object) -> bool:
     return is_list(value) and all(is_list(one) and len(one) == 2 and all(map(_is_count, one)) for one in value)
 
 
+def _are_kept_lines(value: object) -> bool:
+    return is_list(value) and len(value) == 2 and all(map(_is_count, value))
+
+
 def _are_texts(value: object) -> bool:
     return is_list(value) and all(isinstance(one, str) for one in value)
 
@@ -239,7 +245,9 @@ _FACTS: Final[Mapping[str, Callable[[object], bool]]] = {
     SPOOLED: _is_count,
     MADE: _are_versions,
     MADE_OF: _is_count,
+    KEPT: _are_kept_lines,
     DUPLICATES: _is_count,
     MAX_RATE: _is_rate_or_none,
 }
-_NEEDED: Final = tuple(name for name in _FACTS if name not in (LISTED, SPOOLED, MADE, MADE_OF, DUPLICATES, MAX_RATE))
+_NOT_NEEDED: Final = (LISTED, SPOOLED, MADE, MADE_OF, KEPT, DUPLICATES, MAX_RATE)
+_NEEDED: Final = tuple(name for name in _FACTS if name not in _NOT_NEEDED)
