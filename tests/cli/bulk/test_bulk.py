@@ -450,6 +450,25 @@ def test_refused_orders_of_an_export_are_tried_again(here: Shop, tmp_path: Path)
     assert (again.code, read_ids(out)) == (0, sorted(ids)), again.err
 
 
+def test_a_file_that_was_changed_is_kept_by_a_retry(here: Shop, tmp_path: Path) -> None:
+    """The error names only what the command can do: it has no --out and no --force."""
+    out, ids = tmp_path / "out.csv", here.ids(4)
+    journal = str(tmp_path / "export.journal")
+    here.sandbox.faults.play({"rules": [{"fault": {"answer": 404}, "operations": ["reads"], "first": 1}]})
+    arguments = ("bulk", "export", "--from-file", _ids_file(tmp_path, ids), "--out", str(out), "--journal", journal)
+    assert inside(*arguments, env=here.env).code == 3
+    here.sandbox.faults.stop()
+    out.write_text("mine")
+    retry = ("bulk", "retry", journal, "--only", "refused")
+    kept = inside(*retry, env=here.env)
+    assert (kept.code, out.read_text()) == (2, "mine")
+    assert f"{out} is not as the job made it: move it away, and give the same command again" in kept.err
+    assert "--force" not in kept.err
+    out.rename(tmp_path / "mine")
+    again = inside(*retry, env=here.env)
+    assert (again.code, read_ids(out)) == (0, sorted(ids)), again.err
+
+
 def test_an_export_keeps_existing_files_and_checks_its_fields(here: Shop, tmp_path: Path) -> None:
     """A misspelled field sends nothing, and a file is replaced only with ``--force``."""
     out = tmp_path / "out.csv"

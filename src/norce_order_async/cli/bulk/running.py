@@ -147,7 +147,7 @@ async def _run(request: Request, source: Rows | OrderFilter | None) -> int:
                 if isinstance(failure, TooManyToRememberError):
                     failure = ConfigurationError(_TOO_MANY)
                 if isinstance(failure, OutExistsError):
-                    raise _exists(request) from error
+                    raise (_exists(request) if source is not None else _not_its_own(request)) from error
                 if not job.summary.finished and isinstance(failure, _NOT_BEGUN):
                     raise BadInput(one_line(failure)) from error
                 shown.end(job.summary)
@@ -227,6 +227,12 @@ async def _work(request: Request) -> int:
 def _exists(request: Request) -> BadInput:
     what = "exists" if request.how.shards is None else "holds an export"
     return BadInput(f"{printable(request.action.parameters['out'])} {what}: name another --out, or give --force")
+
+
+def _not_its_own(request: Request) -> BadInput:
+    """The error of ``bulk retry``, which can't name another file or replace one."""
+    out = printable(request.action.parameters["out"])
+    return BadInput(f"{out} is not as the job made it: move it away, and give the same command again")
 
 
 def _end(report: JournalReport) -> int:
