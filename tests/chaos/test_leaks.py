@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.every_loop]
 CALLERS = 10
 BRIEF = dataclasses.replace(AT_ONCE, deadline=3.0, write_timeout=3.0, read_timeout=3.0)
 """Short timeouts, because the timer of a timeout may outlive its call until its time."""
-WARM, ROUNDS, AT_MOST = 2, 2, 12
+WARM, ROUNDS, AT_MOST = 2, 3, 12
 """The rounds before the count begins, the counted rounds, and how many rounds there are at most. Chance weighs less
 with each round, while the growth for each call stays the same."""
 BLOCKS_A_CALL = 0.25
