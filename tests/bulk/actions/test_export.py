@@ -7,13 +7,14 @@ import errno
 import json
 import os
 import stat
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from norce_order_async import ConfigurationError, Fixed, OrderFilter
+from norce_order_async import ConfigurationError, Fixed, NorceOrderClient, OrderFilter
 from norce_order_async.bulk import actions, plan_again, read_journal, read_results
 from norce_order_async.bulk.actions.cells import as_it_was, harmless
 from norce_order_async.bulk.actions.export import ExportFile, found, parts_of
@@ -183,6 +184,14 @@ def not_finished(file: ExportFile, **_: Any) -> None:
     file.close()
 
 
+async def exported(
+    norce: NorceOrderClient, journal: Path, ids: list[str], out: Path, *, overwrite: bool = False
+) -> None:
+    """Run an export with a journal, or go on with it."""
+    async with norce.bulk(journal, load=FEW) as job:
+        await all_of(job.run(ids, actions.export(out, overwrite=overwrite)))
+
+
 def one_read_is_refused(sandbox: Sandbox) -> None:
     sandbox.faults.play({"rules": [{"fault": {"answer": 404}, "operations": ["reads"], "first": 1}]})
 
@@ -194,11 +203,7 @@ async def test_orders_that_are_tried_again(sandbox: Sandbox, tmp_path: Path, jou
     out = tmp_path / f"orders.{ending}"
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 4)
-
-        async def run(*, overwrite: bool = False) -> None:
-            async with norce.bulk(journal, load=FEW) as job:
-                await all_of(job.run(ids, actions.export(out, overwrite=overwrite)))
-
+        run = partial(exported, norce, journal, ids, out)
         one_read_is_refused(sandbox)
         await run()
         (refused,) = [result.key for result in read_results(journal, ["refused"])]
@@ -240,11 +245,7 @@ async def test_a_job_that_is_killed_when_it_moves_its_file(
 
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 4)
-
-        async def run() -> None:
-            async with norce.bulk(journal, load=FEW) as job:
-                await all_of(job.run(ids, actions.export(out)))
-
+        run = partial(exported, norce, journal, ids, out)
         one_read_is_refused(sandbox)
         if not first:
             await run()
@@ -271,11 +272,7 @@ async def test_a_job_that_is_killed_before_it_makes_its_file_again(
     out = tmp_path / f"orders.{ending}"
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 4)
-
-        async def run() -> None:
-            async with norce.bulk(journal, load=FEW) as job:
-                await all_of(job.run(ids, actions.export(out)))
-
+        run = partial(exported, norce, journal, ids, out)
         one_read_is_refused(sandbox)
         await run()
         assert plan_again(journal, ["refused"]) == 1
@@ -328,11 +325,7 @@ async def test_a_file_that_was_moved_away(sandbox: Sandbox, tmp_path: Path, jour
     out = tmp_path / "orders.csv"
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 3)
-
-        async def run() -> None:
-            async with norce.bulk(journal, load=FEW) as job:
-                await all_of(job.run(ids, actions.export(out)))
-
+        run = partial(exported, norce, journal, ids, out)
         one_read_is_refused(sandbox)
         await run()
         remove(out)
@@ -355,11 +348,7 @@ async def test_a_file_that_was_changed_is_kept_when_orders_are_tried_again(
     out = tmp_path / "orders.csv"
     async with client_of(sandbox) as norce:
         ids = await new_orders(norce, 3)
-
-        async def run(*, overwrite: bool = False) -> None:
-            async with norce.bulk(journal, load=FEW) as job:
-                await all_of(job.run(ids, actions.export(out, overwrite=overwrite)))
-
+        run = partial(exported, norce, journal, ids, out)
         one_read_is_refused(sandbox)
         await run()
         put(out, "mine")

@@ -437,27 +437,27 @@ def test_doing_orders_twice_goes_without_a_journal(here: Shop, tmp_path: Path) -
     assert "be used with --journal" in ran.err
 
 
-def test_refused_orders_of_an_export_are_tried_again(here: Shop, tmp_path: Path) -> None:
-    """The retry adds the orders to the same file, without ``--force``."""
-    out, ids = tmp_path / "out.csv", here.ids(4)
-    journal = str(tmp_path / "export.journal")
+def _export_that_lacks_one(here: Shop, tmp_path: Path) -> tuple[Path, list[str], str]:
+    """The file of an export with one refused order, the ids of all orders, and the journal."""
+    out, ids, journal = tmp_path / "out.csv", here.ids(4), str(tmp_path / "export.journal")
     here.sandbox.faults.play({"rules": [{"fault": {"answer": 404}, "operations": ["reads"], "first": 1}]})
     arguments = ("bulk", "export", "--from-file", _ids_file(tmp_path, ids), "--out", str(out), "--journal", journal)
     assert inside(*arguments, env=here.env).code == 3
-    assert len(read_ids(out)) == 3
     here.sandbox.faults.stop()
+    return out, ids, journal
+
+
+def test_refused_orders_of_an_export_are_tried_again(here: Shop, tmp_path: Path) -> None:
+    """The retry adds the orders to the same file, without ``--force``."""
+    out, ids, journal = _export_that_lacks_one(here, tmp_path)
+    assert len(read_ids(out)) == 3
     again = inside("bulk", "retry", journal, "--only", "refused", env=here.env)
     assert (again.code, read_ids(out)) == (0, sorted(ids)), again.err
 
 
 def test_a_file_that_was_changed_is_kept_by_a_retry(here: Shop, tmp_path: Path) -> None:
     """The error names only what the command can do: it has no --out and no --force."""
-    out, ids = tmp_path / "out.csv", here.ids(4)
-    journal = str(tmp_path / "export.journal")
-    here.sandbox.faults.play({"rules": [{"fault": {"answer": 404}, "operations": ["reads"], "first": 1}]})
-    arguments = ("bulk", "export", "--from-file", _ids_file(tmp_path, ids), "--out", str(out), "--journal", journal)
-    assert inside(*arguments, env=here.env).code == 3
-    here.sandbox.faults.stop()
+    out, ids, journal = _export_that_lacks_one(here, tmp_path)
     out.write_text("mine")
     retry = ("bulk", "retry", journal, "--only", "refused")
     kept = inside(*retry, env=here.env)

@@ -390,7 +390,7 @@ def put_manifest(journal: PostgresJob, export: Export, shards: int) -> None:
 
 
 def _has_file(format: str, rows: int | None) -> bool:
-    """Whether a part with so many orders is a file."""
+    """Whether a part with this number of orders has a file."""
     return bool(rows) or format == "parquet"
 
 
